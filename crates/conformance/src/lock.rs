@@ -1,0 +1,1 @@
+//! The lock port's promises.
