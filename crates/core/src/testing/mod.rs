@@ -1,1 +1,4 @@
 //! Fakes of the ports, for fast tests. Each passes the conformance suite of its port.
+
+pub mod lock;
+pub mod store;

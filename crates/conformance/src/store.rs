@@ -1,1 +1,0 @@
-//! The store port's promises.

@@ -1,0 +1,145 @@
+//! Records and writes to try a store with. Each call makes fresh ones: ids and moments never repeat.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use digota_core::event::Event;
+use digota_core::port::store::{Batch, Change, KeyEntry, KeyScope, Keys, Kind, Record, Write};
+use digota_core::time::Timestamp;
+use uuid::Uuid;
+
+static TICKS: AtomicU64 = AtomicU64::new(1);
+
+fn tick() -> u64 {
+    TICKS.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A number that looks random and is the same for the same `n` (splitmix64).
+pub(super) fn scatter(n: u64) -> u64 {
+    let z = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// A new id; later ones are not greater.
+pub(super) fn id() -> Uuid {
+    let n = tick();
+    let bits = u128::from(scatter(n)) << 64 | u128::from(scatter(!n));
+    uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+}
+
+/// The moment this many microseconds after the beginning of the samples' time.
+pub(super) fn at(micros: i64) -> Timestamp {
+    Timestamp(1_700_000_000_000_000 + micros)
+}
+
+/// A new moment, later than all before.
+pub(super) fn now() -> Timestamp {
+    at(i64::try_from(tick()).expect("tests make fewer samples than that"))
+}
+
+/// A first version.
+pub(super) fn record(keys: Keys) -> Record {
+    let created = now();
+    let body = format!(r#"{{"made":{},"name":"Crème \"brûlée\" 🍮 'x' %_\\"}}"#, created.0);
+    Record { id: id(), version: 1, created, updated: created, keys, body }
+}
+
+pub(super) fn product(active: bool) -> Record {
+    record(Keys::Product { active })
+}
+
+pub(super) fn sku(parent: Uuid, active: bool) -> Record {
+    record(Keys::Sku { parent, active })
+}
+
+pub(super) fn order(status: u8, email: &str) -> Record {
+    record(Keys::Order { status, email: email.to_owned() })
+}
+
+pub(super) fn charge(order: Option<Uuid>, status: u8) -> Record {
+    record(Keys::Charge { order, status })
+}
+
+pub(super) fn attempt(subject: Uuid, due: Option<Timestamp>) -> Record {
+    record(Keys::Attempt { subject, due })
+}
+
+/// The next version of a record, with other keys.
+pub(super) fn changed(old: &Record, keys: Keys) -> Record {
+    let fresh = record(keys);
+    Record { id: old.id, version: old.version + 1, created: old.created, ..fresh }
+}
+
+/// The next version of a record, with the same keys.
+pub(super) fn touched(old: &Record) -> Record {
+    changed(old, old.keys.clone())
+}
+
+/// A batch with an operation id of its own.
+pub(super) fn batch(writes: impl IntoIterator<Item = Write>) -> Batch {
+    Batch { operation: id(), at: now(), writes: writes.into_iter().collect() }
+}
+
+pub(super) fn insert(record: &Record) -> Write {
+    Write::Insert(record.clone())
+}
+
+pub(super) fn replace(old: &Record, new: &Record) -> Write {
+    Write::Replace { record: new.clone(), was: old.keys.clone() }
+}
+
+pub(super) fn delete(record: &Record) -> Write {
+    Write::Delete { id: record.id, version: record.version, was: record.keys.clone() }
+}
+
+pub(super) fn check(kind: Kind, id: Uuid, version: Option<u64>) -> Write {
+    Write::Check { kind, id, version }
+}
+
+/// A movement for a reference.
+pub(super) fn shift(sku: Uuid, change: Change, reference: Uuid) -> Write {
+    Write::Move { sku, change, reference: Some(reference), reason: "pay".into() }
+}
+
+/// A movement by hand.
+pub(super) fn by_hand(sku: Uuid, change: Change) -> Write {
+    Write::Move { sku, change, reference: None, reason: "counted".into() }
+}
+
+/// The event of a record's version.
+pub(super) fn event(record: &Record) -> Event {
+    let kind = record.keys.kind();
+    Event {
+        id: id(),
+        name: format!("{}.changed", kind.name()),
+        kind,
+        object: record.id,
+        version: record.version,
+        at: now(),
+        body: r#"{"summary":"ü"}"#.into(),
+    }
+}
+
+/// A key that nobody has claimed.
+pub(super) fn scope() -> KeyScope {
+    KeyScope {
+        principal: "till".into(),
+        method: "/orderpb.OrderService/Pay".into(),
+        key: format!("key-{}", tick()),
+    }
+}
+
+/// An entry without an answer.
+pub(super) fn entry(attempt: Option<Uuid>) -> KeyEntry {
+    let fingerprint = format!("{:064x}", scatter(tick()));
+    KeyEntry { fingerprint, attempt, answer: None }
+}
+
+pub(super) fn claim(scope: &KeyScope, entry: &KeyEntry) -> Write {
+    Write::Claim { scope: scope.clone(), entry: entry.clone() }
+}
+
+pub(super) fn answer(scope: &KeyScope, answer: &str) -> Write {
+    Write::Answer { scope: scope.clone(), answer: answer.into() }
+}
