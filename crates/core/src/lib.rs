@@ -9,23 +9,23 @@
 //! 4. [`shop`]: the use cases, one method per rpc.
 //! 5. [`access`] and [`error`]: who may do what, and what a caller can do about a failure.
 
+pub mod access;
 pub mod currency;
-pub mod money;
+pub mod error;
+pub mod event;
 pub mod id;
-pub mod time;
-pub mod text;
+pub mod money;
+pub mod order;
+pub mod page;
+pub mod payment;
+pub mod port;
 pub mod product;
+pub mod shop;
 pub mod sku;
 pub mod stock;
-pub mod order;
-pub mod payment;
-pub mod event;
-pub mod page;
-pub mod port;
-pub mod shop;
-pub mod access;
-pub mod error;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod text;
+pub mod time;
 
 pub use error::{Error, Result};

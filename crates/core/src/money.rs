@@ -14,7 +14,8 @@ pub const UNIT_PRICE_MAX: i64 = 10_000_000_000;
 pub const TOTAL_MAX: i64 = 1_000_000_000_000;
 
 // A full order at the highest prices stays within 64 bits, whatever the order of summation.
-const _: () = assert!((LINES_MAX as i128) * (QUANTITY_MAX as i128) * (UNIT_PRICE_MAX as i128) < i64::MAX as i128);
+const _: () =
+    assert!((LINES_MAX as i128) * (QUANTITY_MAX as i128) * (UNIT_PRICE_MAX as i128) < i64::MAX as i128);
 
 /// An amount in the smallest unit of its currency: 4726 USD is $47.26.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 pub const ON_HAND_MAX: i64 = 1_000_000_000_000;
 
 /// The stock of a SKU. `0 <= reserved <= on_hand`, always.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stock {
     /// Pieces that exist and were not sold.
     pub on_hand: i64,
@@ -64,7 +64,8 @@ pub enum MovementKind {
 
 impl MovementKind {
     /// All kinds, in the order of their numbers in stores.
-    pub const ALL: [MovementKind; 5] = [Self::Adjust, Self::Reserve, Self::Consume, Self::Release, Self::Return];
+    pub const ALL: [MovementKind; 5] =
+        [Self::Adjust, Self::Reserve, Self::Consume, Self::Release, Self::Return];
 
     /// The kind of a change.
     pub fn of(change: Change) -> Self {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::charge::{Provider, RefundReason};
+use super::decline::Decline;
 use crate::id::{AttemptId, ChargeId, NodeId, OrderId, RefundId, SkuId};
 use crate::money::Money;
 use crate::port::gateway::Op;
@@ -113,6 +114,8 @@ pub struct Attempt {
     pub absences: u32,
     /// The gateway's own id of what it did or prepared.
     pub reference: Option<String>,
+    /// Why the gateway refused.
+    pub decline: Option<Decline>,
     /// What the gateway said last, for the operator; without card data.
     pub evidence: String,
     /// When it was made.

@@ -24,7 +24,9 @@ impl Brand {
     /// The brand with this number on the wire.
     pub fn from_number(number: i32) -> Option<Brand> {
         use Brand::{AmericanExpress, DinersClub, Discover, Jcb, Mastercard, Visa};
-        [Mastercard, Visa, AmericanExpress, Jcb, Discover, DinersClub].into_iter().find(|b| b.number() == number)
+        [Mastercard, Visa, AmericanExpress, Jcb, Discover, DinersClub]
+            .into_iter()
+            .find(|b| b.number() == number)
     }
 
     /// Its number on the wire.
@@ -102,7 +104,8 @@ impl Card {
     pub fn new(brand: Brand, text: &CardText<'_>) -> Result<Card, Vec<CardFault>> {
         let mut faults = Vec::new();
         let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-        if !digits(text.number) || !brand.number_lengths().contains(&text.number.len()) || !luhn(text.number) {
+        if !digits(text.number) || !brand.number_lengths().contains(&text.number.len()) || !luhn(text.number)
+        {
             faults.push(CardFault::Number);
         }
         if !text.cvc.is_empty() && (!digits(text.cvc) || text.cvc.len() != brand.cvc_length()) {
@@ -112,7 +115,8 @@ impl Card {
         if month.is_none() {
             faults.push(CardFault::ExpiryMonth);
         }
-        let year = (text.expiry_year.len() == 4 && digits(text.expiry_year)).then(|| text.expiry_year.parse().ok());
+        let year =
+            (text.expiry_year.len() == 4 && digits(text.expiry_year)).then(|| text.expiry_year.parse().ok());
         let year = year.flatten();
         if year.is_none() {
             faults.push(CardFault::ExpiryYear);

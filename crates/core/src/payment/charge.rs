@@ -25,7 +25,8 @@ pub enum Provider {
 
 impl Provider {
     /// All providers.
-    pub const ALL: [Provider; 4] = [Provider::Stripe, Provider::Paypal, Provider::Braintree, Provider::Sandbox];
+    pub const ALL: [Provider; 4] =
+        [Provider::Stripe, Provider::Paypal, Provider::Braintree, Provider::Sandbox];
 
     /// The provider with this number on the wire.
     pub fn from_number(number: i32) -> Option<Provider> {
@@ -68,8 +69,14 @@ pub enum ChargeStatus {
 
 impl ChargeStatus {
     /// All statuses.
-    pub const ALL: [ChargeStatus; 6] =
-        [Self::Pending, Self::RequiresAction, Self::Succeeded, Self::Failed, Self::Authorized, Self::Canceled];
+    pub const ALL: [ChargeStatus; 6] = [
+        Self::Pending,
+        Self::RequiresAction,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Authorized,
+        Self::Canceled,
+    ];
 
     /// Its number on the wire.
     pub fn number(self) -> u8 {

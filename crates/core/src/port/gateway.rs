@@ -70,7 +70,7 @@ pub trait Gateway: Send + Sync {
     /// Looks up what became of an attempt.
     async fn find(&self, lookup: &Lookup) -> Result<Finding, GatewayError>;
 
-    /// Makes sure that an unfinished charge can't succeed any more; only asked where [`Capabilities::cancel`]. Answers
+    /// Makes sure that an unfinished attempt, of whatever kind, can't succeed any more; only asked where [`Capabilities::cancel`]. Answers
     /// [`Outcome::Canceled`], or what became of it before.
     async fn cancel(&self, lookup: &Lookup) -> Result<Answer, GatewayError>;
 }

@@ -220,7 +220,9 @@ impl Keys {
         match (condition, self) {
             (Condition::Active(want), Keys::Product { active } | Keys::Sku { active, .. }) => want == active,
             (Condition::Parent(want), Keys::Sku { parent, .. }) => want == parent,
-            (Condition::Status(want), Keys::Order { status, .. } | Keys::Charge { status, .. }) => want == status,
+            (Condition::Status(want), Keys::Order { status, .. } | Keys::Charge { status, .. }) => {
+                want == status
+            }
             (Condition::Email(want), Keys::Order { email, .. }) => want == email,
             (Condition::Order(want), Keys::Charge { order, .. }) => Some(*want) == *order,
             (Condition::Created { from, until }, _) => {

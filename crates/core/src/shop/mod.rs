@@ -1,1 +1,185 @@
-//! p
+//! What can be done in the shop: one method per rpc, and the janitor that finishes what was left unfinished.
+//!
+//! Reads go straight to the store. Plain writes are one commit. Whatever moves money goes through two commits with the gateway
+//! between them: [`checkout`] and [`returns`] begin, [`settle`] ends, [`janitor`] ends what nobody else does.
+
+mod changes;
+pub mod checkout;
+pub mod janitor;
+pub mod keys;
+pub mod orders;
+pub mod payments;
+pub mod products;
+mod records;
+pub mod returns;
+mod settle;
+pub mod skus;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::error::{Error, Reason, Result};
+use crate::id::{ChargeId, NodeId};
+use crate::payment::Provider;
+use crate::port::store::Kind;
+use crate::port::{Clock, Gateway, Ids, Lock, Store, lock};
+use crate::time::Timestamp;
+
+pub use checkout::{Paid, Pay};
+pub use keys::Key;
+
+/// The shop: the use cases over its ports.
+pub struct Shop {
+    store: Arc<dyn Store>,
+    lock: Arc<dyn Lock>,
+    gateways: BTreeMap<Provider, Arc<dyn Gateway>>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    policy: Policy,
+    node: NodeId,
+    in_flight: AtomicUsize,
+    nudged: janitor::Nudges,
+}
+
+/// What the shop works with.
+pub struct Ports {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Where nodes wait for each other.
+    pub lock: Arc<dyn Lock>,
+    /// Where money moves, by provider.
+    pub gateways: BTreeMap<Provider, Arc<dyn Gateway>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// What the operator decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How long after it was made an order can be paid.
+    pub order_ttl: Duration,
+    /// How long to wait for another request on the same order or charge.
+    pub lock_wait: Duration,
+    /// How many payments may wait for gateways at once.
+    pub payments_in_flight_max: usize,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            order_ttl: Duration::from_secs(30 * 60),
+            lock_wait: Duration::from_secs(5),
+            payments_in_flight_max: 4096,
+        }
+    }
+}
+
+/// On what terms a caller waits for a write.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The caller's idempotency key.
+    pub key: Option<Key>,
+    /// Until when there must be an answer, if only that there is none yet.
+    pub answer_by: Timestamp,
+    /// Whether "not final yet" is an answer that the caller understands.
+    pub allow_pending: bool,
+    /// Says which charge it is about as soon as there is one.
+    pub progress: Progress,
+}
+
+impl Terms {
+    /// Without a key, until this moment, final answers only.
+    pub fn until(answer_by: Timestamp) -> Terms {
+        Terms { key: None, answer_by, allow_pending: false, progress: Progress::default() }
+    }
+}
+
+/// The charge that a request is about, for whoever has to answer before the request is done.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<OnceLock<ChargeId>>);
+
+impl Progress {
+    /// The charge, once there is one.
+    pub fn charge(&self) -> Option<ChargeId> {
+        self.0.get().copied()
+    }
+
+    fn reached(&self, charge: ChargeId) {
+        // A request that starts over keeps the charge it named first.
+        let _ = self.0.set(charge);
+    }
+}
+
+impl Shop {
+    /// Opens the shop, as a new node.
+    pub fn new(ports: Ports, policy: Policy) -> Shop {
+        let node = NodeId(ports.ids.next(ports.clock.now()));
+        Shop {
+            store: ports.store,
+            lock: ports.lock,
+            gateways: ports.gateways,
+            clock: ports.clock,
+            ids: ports.ids,
+            policy,
+            node,
+            in_flight: AtomicUsize::new(0),
+            nudged: janitor::Nudges::default(),
+        }
+    }
+
+    /// The time, by the shop's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The shop's clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The shop's store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    fn id(&self) -> Uuid {
+        self.ids.next(self.clock.now())
+    }
+
+    fn gateway(&self, provider: Provider) -> Result<&Arc<dyn Gateway>> {
+        self.gateways.get(&provider).ok_or_else(|| {
+            let message =
+                format!("the payment provider {} is not configured on this server", provider.name());
+            Error::refused(Reason::ProviderNotConfigured, message)
+        })
+    }
+
+    async fn hold(&self, kind: Kind, id: Uuid) -> Result<Box<dyn lock::Lease>> {
+        let name = format!("{}:{id}", kind.name());
+        Ok(self.lock.acquire(&name, self.policy.lock_wait).await?)
+    }
+
+    /// Lets one more payment wait for its gateway, if there is room.
+    fn enter(&self) -> Result<InFlight<'_>> {
+        let guard = InFlight(&self.in_flight);
+        if self.in_flight.fetch_add(1, Ordering::Relaxed) < self.policy.payments_in_flight_max {
+            return Ok(guard);
+        }
+        Err(Error::Overloaded { what: "payment".into(), retry_after: Duration::from_secs(1) })
+    }
+}
+
+/// A payment that waits for its gateway.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,198 @@
+//! Finishes what nobody else does: every attempt whose outcome is not known is asked for until it is.
+//!
+//! Unknown never becomes failed by time alone. An attempt that the gateway has no trace of is first made impossible there, or,
+//! where a gateway can't do that, must stay absent until nothing of it can still be on its way.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Shop;
+use super::changes::Changes;
+use super::records::decode;
+use super::settle::{Open, Seen, Verdict};
+use crate::error::{Error, Result};
+use crate::id::AttemptId;
+use crate::payment::attempt::AttemptState;
+use crate::payment::{Attempt, NextAction};
+use crate::port::gateway::{Finding, GatewayError, Outcome};
+use crate::port::store::Horizon;
+use crate::time::Timestamp;
+
+/// How many attempts one round looks at.
+const ROUND: u32 = 256;
+
+/// How many of them at once.
+const AT_ONCE: usize = 16;
+
+/// How soon a read may have its order's attempt asked for again.
+const NUDGE_SPACING: Duration = Duration::from_secs(1);
+
+/// How long operation ids are kept: no commit can be on its way that long.
+const OPERATIONS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How long answers to idempotency keys are kept.
+const KEYS_KEPT: Duration = Duration::from_secs(72 * 3600);
+
+/// Attempts that somebody asked about.
+#[derive(Debug, Default)]
+pub(super) struct Nudges(Mutex<BTreeSet<AttemptId>>);
+
+/// What a round did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Attempts looked at.
+    pub looked: usize,
+    /// Of these, attempts whose outcome is now known.
+    pub settled: usize,
+    /// Of these, attempts that could not be looked at: storage or gateway trouble.
+    pub failed: usize,
+}
+
+impl Shop {
+    /// Has the janitor look at an attempt soon.
+    pub(super) fn nudge(&self, attempt: AttemptId) {
+        self.nudged.0.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt);
+    }
+
+    /// Looks once at every attempt that is due or was asked about.
+    pub async fn janitor_round(&self) -> Result<Round> {
+        let now = self.now();
+        let mut due: Vec<Attempt> = self.due(now).await?;
+        due.extend(self.asked_about(now, &due).await?);
+        self.settle_all(due, false).await
+    }
+
+    /// Takes over every attempt that another process of this store left open: it was the only one, and it is gone. Does nothing
+    /// where other nodes may be alive.
+    pub async fn adopt_orphans(&self) -> Result<Round> {
+        if !self.store.exclusive() {
+            return Ok(Round::default());
+        }
+        let mut orphans: Vec<Attempt> = self.due(Timestamp(i64::MAX)).await?;
+        orphans.retain(|attempt| attempt.owner != self.node);
+        self.settle_all(orphans, true).await
+    }
+
+    /// Drops operation ids and idempotency keys that nobody can need any more; returns how many.
+    pub async fn purge(&self) -> Result<u64> {
+        let now = self.now();
+        let (operations, keys) = (now.before(OPERATIONS_KEPT), now.before(KEYS_KEPT));
+        Ok(self.store.purge(&Horizon { operations, keys, events: None }).await?)
+    }
+
+    async fn due(&self, now: Timestamp) -> Result<Vec<Attempt>> {
+        self.store.due(now, ROUND).await?.iter().map(decode).collect()
+    }
+
+    /// Open attempts that readers asked about, not looked at within the last moment and not being worked on.
+    async fn asked_about(&self, now: Timestamp, due: &[Attempt]) -> Result<Vec<Attempt>> {
+        let ids = std::mem::take(&mut *self.nudged.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let ids: Vec<_> =
+            ids.into_iter().filter(|id| due.iter().all(|a| a.id != *id)).map(|id| id.0).collect();
+        let found = self.find_all::<Attempt>(&ids).await?;
+        let ready = |attempt: &Attempt| {
+            !attempt.state.is_final()
+                && attempt.lease_until <= now
+                && now.since(attempt.updated) >= NUDGE_SPACING
+        };
+        Ok(found.into_iter().flatten().filter(ready).collect())
+    }
+
+    async fn settle_all(&self, attempts: Vec<Attempt>, orphaned: bool) -> Result<Round> {
+        let mut round = Round { looked: attempts.len(), ..Round::default() };
+        for few in attempts.chunks(AT_ONCE) {
+            let settling = few.iter().map(|attempt| self.settle(attempt.id, orphaned));
+            for (attempt, settled) in few.iter().zip(futures_util::future::join_all(settling).await) {
+                match settled {
+                    Ok(true) => round.settled += 1,
+                    Ok(false) => {}
+                    Err(error) => {
+                        round.failed += 1;
+                        tracing::warn!(attempt = %attempt.id, charge = %attempt.charge, ?error, "could not settle");
+                    }
+                }
+            }
+        }
+        Ok(round)
+    }
+
+    /// Looks at one attempt. Returns whether its outcome is now known.
+    async fn settle(&self, id: AttemptId, orphaned: bool) -> Result<bool> {
+        let open = self.open(id).await?;
+        if open.attempt.state.is_final() {
+            return Ok(true);
+        }
+        if !orphaned && open.attempt.lease_until > self.now() {
+            return Ok(false);
+        }
+        let Some(open) = self.take_over(open).await? else { return Ok(false) };
+        let seen = self.investigate(&open).await?;
+        let open = self.conclude(open, seen).await?;
+        if open.attempt.state.is_final() {
+            tracing::info!(attempt = %id, charge = %open.charge.id, state = ?open.attempt.state, "settled");
+        }
+        Ok(open.attempt.state.is_final())
+    }
+
+    /// Leases an attempt to this node; `None` if another node was first.
+    async fn take_over(&self, was: Open) -> Result<Option<Open>> {
+        let mut open = was.clone();
+        open.attempt.owner = self.node;
+        open.attempt.lease_until = self.lease_end(open.attempt.provider)?;
+        let mut changes = Changes::new(self);
+        changes.replace(&was.attempt, &mut open.attempt, "")?;
+        match changes.commit().await.map_err(Error::from) {
+            Ok(_) => Ok(Some(open)),
+            Err(Error::Stale { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks the gateway what became of an attempt.
+    async fn investigate(&self, open: &Open) -> Result<Seen> {
+        let attempt = &open.attempt;
+        let gateway = self.gateway(attempt.provider)?;
+        let answer = match gateway.find(&Self::lookup(attempt)).await {
+            Ok(Finding::Found(answer)) => answer,
+            Ok(Finding::Absent) => return self.absent(open).await,
+            Err(error) => return Ok(Verdict::Unknown(error.to_string()).into()),
+        };
+        match &answer.outcome {
+            Outcome::RequiresAction(action) if self.too_late(action) => self.make_impossible(attempt).await,
+            _ => Ok(Seen::of(attempt, Ok(answer))),
+        }
+    }
+
+    /// The gateway has no trace of an attempt: make sure that it stays so.
+    async fn absent(&self, open: &Open) -> Result<Seen> {
+        let attempt = &open.attempt;
+        let capabilities = self.gateway(attempt.provider)?.capabilities();
+        if capabilities.cancel {
+            return self.make_impossible(attempt).await;
+        }
+        let settled = self.now().since(attempt.sent) >= capabilities.total_limit + capabilities.settle_time;
+        if settled && attempt.absences > 0 {
+            return Ok(Verdict::NotExecuted("the gateway never saw it".into()).into());
+        }
+        Ok(Verdict::Absent.into())
+    }
+
+    async fn make_impossible(&self, attempt: &Attempt) -> Result<Seen> {
+        let gateway = self.gateway(attempt.provider)?;
+        let late = attempt.state == AttemptState::RequiresAction;
+        Ok(match gateway.cancel(&Self::lookup(attempt)).await {
+            Err(error @ (GatewayError::NotExecuted { .. } | GatewayError::Configuration(_))) => {
+                Verdict::Unknown(error.to_string()).into()
+            }
+            answer => match Seen::of(attempt, answer) {
+                Seen { verdict: Verdict::NotExecuted(_), .. } if late => Seen::authentication_required(),
+                seen => seen,
+            },
+        })
+    }
+
+    fn too_late(&self, action: &NextAction) -> bool {
+        action.expires <= self.now()
+    }
+}

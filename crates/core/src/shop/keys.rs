@@ -1,0 +1,159 @@
+//! Idempotency: the same request with the same key has one effect and one answer.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::changes::Changes;
+use super::{Shop, Terms};
+use crate::error::{Error, Result};
+use crate::order::Order;
+use crate::payment::Charge;
+use crate::port::store::{CommitError, KeyScope, Refusal};
+use crate::product::Product;
+use crate::sku::Sku;
+
+/// A caller's idempotency key on one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Whose key, on which rpc.
+    pub scope: KeyScope,
+    /// SHA-256 of the request, in lower-case hexadecimal: tells the same request from another.
+    pub fingerprint: String,
+}
+
+/// A final answer, as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Answer {
+    Product(Product),
+    /// Without its stock, which is read again.
+    Sku(Sku),
+    Order(Order),
+    Charge(Charge),
+    Deleted,
+}
+
+/// How often a plain write is tried again when somebody else changed what it had read.
+const TRIES: usize = 20;
+
+pub(super) fn encode(answer: &Result<Answer>) -> Result<String> {
+    serde_json::to_string(answer).map_err(|error| Error::internal(error.to_string()))
+}
+
+fn wrong_answer() -> Error {
+    Error::internal("the stored answer is of another kind")
+}
+
+macro_rules! answers {
+    ($($variant:ident($noun:ty)),+) => {$(
+        impl From<$noun> for Answer {
+            fn from(noun: $noun) -> Answer {
+                Answer::$variant(noun)
+            }
+        }
+
+        impl TryFrom<Answer> for $noun {
+            type Error = Error;
+
+            fn try_from(answer: Answer) -> Result<$noun> {
+                match answer {
+                    Answer::$variant(noun) => Ok(noun),
+                    _ => Err(wrong_answer()),
+                }
+            }
+        }
+    )+};
+}
+
+answers!(Product(Product), Sku(Sku), Order(Order), Charge(Charge));
+
+impl From<()> for Answer {
+    fn from((): ()) -> Answer {
+        Answer::Deleted
+    }
+}
+
+impl TryFrom<Answer> for () {
+    type Error = Error;
+
+    fn try_from(answer: Answer) -> Result<()> {
+        if answer == Answer::Deleted { Ok(()) } else { Err(wrong_answer()) }
+    }
+}
+
+impl Shop {
+    /// The answer that the caller's key has, waiting for it while the first request is under way; `None` for a new key.
+    pub(super) async fn replay<T: TryFrom<Answer, Error = Error>>(&self, terms: &Terms) -> Result<Option<T>> {
+        let Some(key) = &terms.key else { return Ok(None) };
+        let mut pause = Duration::from_millis(5);
+        loop {
+            let Some(entry) = self.store.key(&key.scope).await? else { return Ok(None) };
+            if entry.fingerprint != key.fingerprint {
+                return Err(Error::KeyReused);
+            }
+            if let Some(answer) = entry.answer {
+                let answer: Result<Answer> = serde_json::from_str(&answer)
+                    .map_err(|error| Error::internal(format!("a stored answer can't be read: {error}")))?;
+                return answer.and_then(T::try_from).map(Some);
+            }
+            self.remember_charge(entry.attempt, terms).await?;
+            if self.now() >= terms.answer_by {
+                return Err(Refusal::KeyTaken.into());
+            }
+            self.clock.sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(250));
+        }
+    }
+
+    /// Lets whoever answers early name the charge that a key's first request is about.
+    async fn remember_charge(&self, attempt: Option<Uuid>, terms: &Terms) -> Result<()> {
+        if let (Some(attempt), None) = (attempt, terms.progress.charge())
+            && let Some(attempt) = self.find::<crate::payment::Attempt>(attempt).await?
+        {
+            terms.progress.reached(attempt.charge);
+        }
+        Ok(())
+    }
+
+    /// A plain write: builds its changes, commits them with the answer to the caller's key, and starts over when what it read
+    /// was changed meanwhile. `expected` is the version that the caller insists on: then there is no second try.
+    pub(super) async fn write<T>(
+        &self,
+        terms: &Terms,
+        build: impl AsyncFn(&mut Changes<'_>) -> Result<T>,
+    ) -> Result<T>
+    where
+        T: TryFrom<Answer, Error = Error> + Into<Answer> + Clone,
+    {
+        if let Some(answer) = self.replay(terms).await? {
+            return Ok(answer);
+        }
+        for _ in 0..TRIES {
+            let mut changes = Changes::new(self);
+            let value = build(&mut changes).await?;
+            changes.settle_key(terms.key.as_ref(), &Ok(value.clone().into()))?;
+            match changes.commit().await {
+                Ok(_) => return Ok(value),
+                Err(CommitError::Refused(Refusal::Stale { .. })) => {}
+                Err(CommitError::Refused(Refusal::KeyTaken)) => {
+                    if let Some(answer) = self.replay(terms).await? {
+                        return Ok(answer);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Busy { what: "it".into(), retry_after: Duration::from_millis(200) })
+    }
+}
+
+/// Refuses a write where the caller insists on another version than the current one. 0 insists on none.
+pub(super) fn insist<T: super::records::Document>(document: &T, expected_version: u64) -> Result<()> {
+    if expected_version == 0 || expected_version == document.version() {
+        return Ok(());
+    }
+    let noun = T::KIND.name().into();
+    Err(Error::Stale { noun, id: document.id(), current: document.version() })
+}

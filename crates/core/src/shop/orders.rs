@@ -1,0 +1,162 @@
+//! Orders: make, read, list, send, give up. Paying is in [`super::checkout`], returning in [`super::returns`].
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::keys::insist;
+use super::{Shop, Terms};
+use crate::error::{Error, Reason, Refused, Result, in_progress};
+use crate::id::{OrderId, SkuId};
+use crate::order::status::Move;
+use crate::order::{Draft, Order, OrderStatus, Shipping};
+use crate::page::{Listed, Request};
+use crate::payment::Charge;
+use crate::port::store::Kind;
+use crate::product::Product;
+use crate::sku::Sku;
+use crate::text::{LINE_MAX, valid};
+
+impl Shop {
+    /// Makes an order at the SKUs' prices of now. No stock is held before it is paid.
+    pub async fn new_order(&self, draft: Draft, terms: &Terms) -> Result<Order> {
+        valid(|all| draft.check(all))?;
+        self.write(terms, async |changes| {
+            let skus = self.skus_on_sale(&draft.skus()).await?;
+            let priced = draft.price(&skus.into_iter().map(|(sku, _)| (sku.id, sku)).collect())?;
+            let created = changes.at;
+            let order = Order {
+                id: OrderId(self.id()),
+                money: priced.money,
+                lines: priced.lines,
+                metadata: draft.metadata.clone(),
+                email: draft.email.clone(),
+                charge: None,
+                status: OrderStatus::Created,
+                shipping: draft.shipping.clone(),
+                refunded: 0,
+                expires: created.after(self.policy.order_ttl),
+                open_attempt: None,
+                pending_charge: None,
+                created,
+                updated: created,
+                version: 1,
+            };
+            changes.insert(&order, "order.created")?;
+            Ok(order)
+        })
+        .await
+    }
+
+    /// An order, with the charge whose outcome it waits for.
+    pub async fn order(&self, id: OrderId) -> Result<(Order, Option<Charge>)> {
+        let order = self.load::<Order>(id.0).await?;
+        if let Some(attempt) = order.open_attempt {
+            self.nudge(attempt);
+        }
+        let pending = match order.pending_charge {
+            Some(charge) => self.find::<Charge>(charge.0).await?,
+            None => None,
+        };
+        Ok((order, pending))
+    }
+
+    /// A page of orders.
+    pub async fn orders(&self, request: &Request) -> Result<Listed<Order>> {
+        self.list(request).await
+    }
+
+    /// Says that a paid order was sent.
+    pub async fn fulfill_order(
+        &self,
+        id: OrderId,
+        carrier: &str,
+        tracking_number: &str,
+        expected_version: u64,
+        terms: &Terms,
+    ) -> Result<Order> {
+        valid(|all| {
+            all.line("carrier", carrier, LINE_MAX);
+            all.line("trackingNumber", tracking_number, LINE_MAX);
+        })?;
+        self.write(terms, async |changes| {
+            let old = self.load::<Order>(id.0).await?;
+            let mut order = self.moved(&old, Move::Fulfill, expected_version)?;
+            let shipping = order.shipping.get_or_insert_with(Shipping::default);
+            carrier.clone_into(&mut shipping.carrier);
+            tracking_number.clone_into(&mut shipping.tracking_number);
+            changes.replace(&old, &mut order, "order.fulfilled")?;
+            Ok(order)
+        })
+        .await
+    }
+
+    /// Gives up an order that was not paid.
+    pub async fn cancel_order(&self, id: OrderId, expected_version: u64, terms: &Terms) -> Result<Order> {
+        self.write(terms, async |changes| {
+            let old = self.load::<Order>(id.0).await?;
+            let mut order = self.moved(&old, Move::Cancel, expected_version)?;
+            changes.replace(&old, &mut order, "order.canceled")?;
+            Ok(order)
+        })
+        .await
+    }
+
+    /// The order after a legal move, or why it is not legal.
+    fn moved(&self, old: &Order, step: Move, expected_version: u64) -> Result<Order> {
+        insist(old, expected_version)?;
+        if old.open_attempt.is_some() {
+            return Err(in_progress());
+        }
+        let status = old.status.after(step).ok_or_else(|| wrong_status(old, step))?;
+        Ok(Order { status, ..old.clone() })
+    }
+
+    /// These SKUs with their products, all on sale. `ids` are sorted and each is there once.
+    pub(super) async fn skus_on_sale(&self, ids: &[SkuId]) -> Result<Vec<(Sku, Product)>> {
+        let raw: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let found = self.find_all::<Sku>(&raw).await?;
+        let mut skus = Vec::with_capacity(ids.len());
+        for (id, sku) in raw.iter().zip(found) {
+            skus.push(sku.ok_or_else(|| Error::not_found(Kind::Sku, *id))?);
+        }
+        let mut parents: Vec<Uuid> = skus.iter().map(|sku| sku.details.parent.0).collect();
+        parents.sort_unstable();
+        parents.dedup();
+        let products = self.find_all::<Product>(&parents).await?;
+        let products: BTreeMap<Uuid, Product> = parents
+            .into_iter()
+            .zip(products)
+            .filter_map(|(id, product)| product.map(|product| (id, product)))
+            .collect();
+        skus.into_iter()
+            .map(|sku| match products.get(&sku.details.parent.0) {
+                Some(product) if product.details.active && sku.details.active => Ok((sku, product.clone())),
+                _ => Err(inactive(sku.id)),
+            })
+            .collect()
+    }
+}
+
+/// That a move is not legal, naming the status.
+pub(super) fn wrong_status(order: &Order, step: Move) -> Error {
+    let wish = match step {
+        Move::Pay => "paid",
+        Move::Fulfill => "fulfilled",
+        Move::Cancel => "canceled",
+        Move::Return => "returned",
+    };
+    Error::Refused(Refused {
+        reason: Reason::OrderStatus,
+        message: format!("an order with status {} can't be {wish}", order.status.name()),
+        facts: vec![("status".into(), order.status.name().into())],
+    })
+}
+
+fn inactive(id: SkuId) -> Error {
+    Error::Refused(Refused {
+        reason: Reason::SkuInactive,
+        message: format!("the SKU {id} or its product is not on sale"),
+        facts: vec![("sku".into(), id.to_string())],
+    })
+}

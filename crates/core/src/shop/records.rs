@@ -1,0 +1,132 @@
+//! The nouns as the store keeps them: JSON documents with keys and a version.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Shop;
+use crate::error::{Error, Result};
+use crate::order::Order;
+use crate::payment::{Attempt, Charge};
+use crate::port::store::{Keys, Kind, Record};
+use crate::product::Product;
+use crate::sku::Sku;
+use crate::time::Timestamp;
+
+/// A noun that is kept in the store.
+pub(super) trait Document: Serialize + DeserializeOwned + Clone + Send + Sync {
+    const KIND: Kind;
+
+    fn id(&self) -> Uuid;
+    fn version(&self) -> u64;
+    fn created(&self) -> Timestamp;
+    fn updated(&self) -> Timestamp;
+    fn keys(&self) -> Keys;
+
+    /// Becomes the next version.
+    fn advance(&mut self, now: Timestamp);
+
+    /// What followers of events are told; `None` for what they need not know of.
+    fn summary(&self) -> Option<Value>;
+
+    fn record(&self) -> Result<Record> {
+        let body = serde_json::to_string(self).map_err(|error| Error::internal(error.to_string()))?;
+        let (created, updated) = (self.created(), self.updated());
+        Ok(Record { id: self.id(), version: self.version(), created, updated, keys: self.keys(), body })
+    }
+}
+
+macro_rules! document {
+    ($noun:ty, $kind:expr, |$me:ident| $keys:expr, |$it:pat_param| $summary:expr) => {
+        impl Document for $noun {
+            const KIND: Kind = $kind;
+
+            fn id(&self) -> Uuid {
+                self.id.0
+            }
+
+            fn version(&self) -> u64 {
+                self.version
+            }
+
+            fn created(&self) -> Timestamp {
+                self.created
+            }
+
+            fn updated(&self) -> Timestamp {
+                self.updated
+            }
+
+            fn keys(&self) -> Keys {
+                let $me = self;
+                $keys
+            }
+
+            fn advance(&mut self, now: Timestamp) {
+                self.version += 1;
+                // A clock that jumped back must not make a record older than it was.
+                self.updated = self.updated.max(now);
+            }
+
+            fn summary(&self) -> Option<Value> {
+                let $it = self;
+                $summary
+            }
+        }
+    };
+}
+
+document!(Product, Kind::Product, |p| Keys::Product { active: p.details.active }, |p| Some(
+    json!({ "name": p.details.name, "active": p.details.active })
+));
+document!(Sku, Kind::Sku, |s| Keys::Sku { parent: s.details.parent.0, active: s.details.active }, |s| Some(
+    json!({
+        "name": s.details.name, "parent": s.details.parent, "active": s.details.active,
+        "price": s.details.price, "currency": s.details.currency,
+    })
+));
+document!(Order, Kind::Order, |o| Keys::Order { status: o.status.number(), email: o.email.clone() }, |o| {
+    Some(json!({
+        "status": o.status, "amount": o.money.amount, "currency": o.money.currency,
+        "refunded": o.refunded, "charge": o.charge,
+    }))
+});
+document!(
+    Charge,
+    Kind::Charge,
+    |c| Keys::Charge { order: c.order.map(|order| order.0), status: c.status.number() },
+    |c| Some(json!({
+        "status": c.status, "amount": c.money.amount, "currency": c.money.currency,
+        "refunded": c.refunded, "pending_refund": c.pending_refund, "order": c.order, "failure": c.failure,
+    }))
+);
+document!(Attempt, Kind::Attempt, |a| Keys::Attempt { subject: a.subject(), due: a.due() }, |_| None);
+
+/// Reads a document out of its record.
+pub(super) fn decode<T: Document>(record: &Record) -> Result<T> {
+    serde_json::from_str(&record.body)
+        .map_err(|error| Error::internal(format!("{} {} can't be read: {error}", T::KIND.name(), record.id)))
+}
+
+impl Shop {
+    /// The document with this id.
+    pub(super) async fn find<T: Document>(&self, id: Uuid) -> Result<Option<T>> {
+        let records = self.store.get(T::KIND, &[id]).await?;
+        records.first().and_then(Option::as_ref).map(decode).transpose()
+    }
+
+    /// The document with this id, or that there is none.
+    pub(super) async fn load<T: Document>(&self, id: Uuid) -> Result<T> {
+        self.find(id).await?.ok_or_else(|| Error::not_found(T::KIND, id))
+    }
+
+    /// The documents with these ids, in that order.
+    pub(super) async fn find_all<T: Document>(&self, ids: &[Uuid]) -> Result<Vec<Option<T>>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let records = self.store.get(T::KIND, ids).await?;
+        records.iter().map(|record| record.as_ref().map(decode).transpose()).collect()
+    }
+}

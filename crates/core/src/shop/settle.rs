@@ -1,0 +1,425 @@
+//! The end of every movement of money: carry it to the gateway, and commit what became of it.
+//!
+//! An attempt that is open has a row in the store, so whoever dies here, somebody can go on. Two may go on at once: the
+//! attempt's version decides, and the loser reads again.
+
+use std::time::Duration;
+
+use super::changes::Changes;
+use super::keys::Answer as Stored;
+use super::{Shop, Terms};
+use crate::error::{Error, Result};
+use crate::id::AttemptId;
+use crate::order::status::Move;
+use crate::order::{Order, OrderStatus};
+use crate::payment::attempt::{AttemptState, Effect, Returned};
+use crate::payment::decline::{Advice, Decline, DeclineCode};
+use crate::payment::{Attempt, Charge, ChargeStatus, NextAction, RefundStatus};
+use crate::port::gateway::{Answer, GatewayError, Lookup, Outcome};
+use crate::port::store::{Change, CommitError, Refusal};
+
+/// An open attempt with what it changes, as last read or written.
+#[derive(Clone, Debug)]
+pub(super) struct Open {
+    pub(super) attempt: Attempt,
+    pub(super) charge: Charge,
+    pub(super) order: Option<Order>,
+}
+
+/// What is known of an attempt after asking its gateway.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Verdict {
+    Succeeded,
+    Authorized,
+    Declined(Decline),
+    NotExecuted(String),
+    RequiresAction(NextAction),
+    Pending,
+    /// The gateway has no trace of it; it may still be on its way.
+    Absent,
+    Unknown(String),
+}
+
+/// How long after each look to look again at an attempt whose outcome is not known.
+const CHECKS_S: [u64; 8] = [2, 10, 60, 300, 1800, 7200, 21_600, 86_400];
+
+/// How much longer than the gateway's limit a lease is: room for a slow commit.
+const LEASE_SLACK: Duration = Duration::from_secs(30);
+
+/// How often a conclusion is tried again when somebody else changed what it had read.
+const TRIES: usize = 20;
+
+impl Shop {
+    /// When a lease taken now on a call to this attempt's gateway ends.
+    pub(super) fn lease_end(&self, provider: crate::payment::Provider) -> Result<crate::time::Timestamp> {
+        let limit = self.gateway(provider)?.capabilities().total_limit;
+        Ok(self.now().after(limit + LEASE_SLACK))
+    }
+
+    /// Everything about an attempt, as the store has it now.
+    pub(super) async fn open(&self, id: AttemptId) -> Result<Open> {
+        let attempt = self.load::<Attempt>(id.0).await?;
+        let charge = self.load::<Charge>(attempt.charge.0).await?;
+        let order = match attempt.order {
+            Some(order) => Some(self.load::<Order>(order.0).await?),
+            None => None,
+        };
+        Ok(Open { attempt, charge, order })
+    }
+
+    /// Commits what became of an attempt, and returns everything as it is then. If somebody else was first, that counts.
+    pub(super) async fn conclude(&self, mut open: Open, answer: Seen) -> Result<Open> {
+        for _ in 0..TRIES {
+            if open.attempt.state.is_final() {
+                return Ok(open);
+            }
+            let mut changes = Changes::new(self);
+            let next = answer.apply(&open, &mut changes)?;
+            match changes.commit().await {
+                Ok(_) => return Ok(next),
+                Err(CommitError::Refused(Refusal::Stale { .. } | Refusal::MovedAlready { .. })) => {
+                    open = self.open(open.attempt.id).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::internal("an attempt changed again and again while it was being concluded"))
+    }
+
+    /// Waits until an attempt's outcome is known or the caller must have an answer.
+    pub(super) async fn outcome(&self, id: AttemptId, terms: &Terms) -> Result<Attempt> {
+        let mut pause = Duration::from_millis(5);
+        loop {
+            let attempt = self.load::<Attempt>(id.0).await?;
+            let action = attempt.state == AttemptState::RequiresAction && terms.allow_pending;
+            if attempt.state.is_final() || action || self.now() >= terms.answer_by {
+                return Ok(attempt);
+            }
+            self.clock.sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(200));
+        }
+    }
+
+    /// How the janitor finds an attempt again.
+    pub(super) fn lookup(attempt: &Attempt) -> Lookup {
+        Lookup { attempt: attempt.id.0, op: attempt.op, reference: attempt.reference.clone() }
+    }
+}
+
+/// A verdict, with the gateway's own id where it gave one.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) verdict: Verdict,
+    pub(super) reference: Option<String>,
+}
+
+impl Seen {
+    /// What a gateway's answer means for an attempt. Money that is not the money asked for is not believed.
+    pub(super) fn of(attempt: &Attempt, answer: std::result::Result<Answer, GatewayError>) -> Seen {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(GatewayError::NotExecuted { reason, .. }) => return Verdict::NotExecuted(reason).into(),
+            Err(GatewayError::Configuration(reason)) => return Verdict::NotExecuted(reason).into(),
+            Err(GatewayError::Unknown(evidence)) => return Verdict::Unknown(evidence).into(),
+        };
+        let moved = matches!(answer.outcome, Outcome::Succeeded | Outcome::Authorized);
+        let verdict = match (answer.outcome, answer.money) {
+            (_, Some(money)) if moved && money != attempt.money => {
+                Verdict::Unknown(format!("the gateway moved {money}, asked for {}", attempt.money))
+            }
+            (Outcome::Succeeded, _) => Verdict::Succeeded,
+            (Outcome::Authorized, _) => Verdict::Authorized,
+            (Outcome::Declined(decline), _) => Verdict::Declined(decline),
+            (Outcome::RequiresAction(action), _) => Verdict::RequiresAction(action),
+            (Outcome::Pending, _) => Verdict::Pending,
+            (Outcome::Canceled, _) if attempt.effect == Effect::Void => Verdict::Succeeded,
+            (Outcome::Canceled, _) => Verdict::NotExecuted("canceled at the gateway".into()),
+        };
+        Seen { verdict, reference: answer.reference }
+    }
+
+    /// That a buyer who can't be asked would have to be.
+    pub(super) fn authentication_required() -> Seen {
+        let code = DeclineCode::AuthenticationRequired;
+        Verdict::Declined(Decline { code, raw: String::new(), advice: Advice::Authenticate }).into()
+    }
+
+    /// Writes what follows from the verdict into `changes`, and returns everything as it will be.
+    fn apply(&self, was: &Open, changes: &mut Changes<'_>) -> Result<Open> {
+        let mut open = was.clone();
+        if let Some(reference) = &self.reference {
+            open.attempt.reference = Some(reference.clone());
+        }
+        match &self.verdict {
+            Verdict::Succeeded => open.succeed(changes)?,
+            Verdict::Authorized => open.authorize(changes)?,
+            Verdict::Declined(decline) => open.fail(AttemptState::Declined, Some(decline), changes)?,
+            Verdict::NotExecuted(reason) => {
+                open.attempt.evidence.clone_from(reason);
+                open.fail(AttemptState::NotExecuted, None, changes)?;
+            }
+            Verdict::RequiresAction(action) => {
+                open.wait(AttemptState::RequiresAction, Some(action), "", changes)
+            }
+            Verdict::Pending => open.wait(AttemptState::Pending, None, "", changes),
+            Verdict::Absent => {
+                open.attempt.absences = open.attempt.absences.saturating_add(1);
+                open.wait(AttemptState::Unknown, None, "the gateway has no trace of it yet", changes);
+            }
+            Verdict::Unknown(evidence) => open.wait(AttemptState::Unknown, None, evidence, changes),
+        }
+        open.write(was, changes)?;
+        Ok(open)
+    }
+}
+
+impl From<Verdict> for Seen {
+    fn from(verdict: Verdict) -> Seen {
+        Seen { verdict, reference: None }
+    }
+}
+
+impl Open {
+    /// The outcome is not known yet: look again later, the later the more often it was in vain.
+    fn wait(
+        &mut self,
+        state: AttemptState,
+        action: Option<&NextAction>,
+        evidence: &str,
+        changes: &Changes<'_>,
+    ) {
+        let attempt = &mut self.attempt;
+        let step = usize::try_from(attempt.checks).unwrap_or(usize::MAX).min(CHECKS_S.len() - 1);
+        attempt.state = state;
+        evidence.clone_into(&mut attempt.evidence);
+        attempt.checks = attempt.checks.saturating_add(1);
+        attempt.lease_until = changes.at;
+        attempt.next_check = changes.at.after(Duration::from_secs(CHECKS_S[step]));
+        if attempt.charge_is_new() {
+            let status = if action.is_some() { ChargeStatus::RequiresAction } else { ChargeStatus::Pending };
+            self.charge.status = status;
+            self.charge.next_action = action.cloned();
+            self.name_charge();
+        }
+    }
+
+    fn authorize(&mut self, changes: &mut Changes<'_>) -> Result<()> {
+        if self.attempt.effect != Effect::Charge || !self.charge.capture_later {
+            return Err(Error::internal("a gateway authorised what was to be charged"));
+        }
+        self.charge.status = ChargeStatus::Authorized;
+        self.name_charge();
+        self.end(AttemptState::Succeeded);
+        self.answer(changes)
+    }
+
+    fn succeed(&mut self, changes: &mut Changes<'_>) -> Result<()> {
+        match self.attempt.effect.clone() {
+            Effect::Pay => self.paid(changes)?,
+            Effect::Charge => self.charged(),
+            Effect::Capture => {
+                self.charge.status = ChargeStatus::Succeeded;
+                self.charge.money = self.attempt.money;
+            }
+            Effect::Void => self.charge.status = ChargeStatus::Canceled,
+            Effect::Refund { refund } => self.refunded(refund),
+            Effect::Return { refund, goods } => {
+                self.refunded(refund);
+                let order = self.order.as_mut().ok_or_else(orphan)?;
+                take_back(order, &goods, self.attempt.id.0, changes)?;
+            }
+        }
+        self.end(AttemptState::Succeeded);
+        self.answer(changes)
+    }
+
+    fn paid(&mut self, changes: &mut Changes<'_>) -> Result<()> {
+        self.charged();
+        let reference = self.attempt.id.0;
+        let order = self.order.as_mut().ok_or_else(orphan)?;
+        order.status =
+            order.status.after(Move::Pay).ok_or_else(|| Error::internal("paid an order not payable"))?;
+        order.charge = Some(self.charge.id);
+        for (sku, line) in order.goods().filter(|(_, line)| line.stocked) {
+            changes.stock(sku, Change::Consume(line.quantity), Some(reference), "sold");
+        }
+        Ok(())
+    }
+
+    fn charged(&mut self) {
+        self.charge.status = ChargeStatus::Succeeded;
+        self.name_charge();
+    }
+
+    fn refunded(&mut self, id: crate::id::RefundId) {
+        let (amount, reference) = (self.attempt.money.amount, self.attempt.reference.clone());
+        self.charge.pending_refund -= amount;
+        self.charge.refunded += amount;
+        if let Some(order) = &mut self.order {
+            order.refunded += amount;
+        }
+        if let Some(refund) = self.charge.refunds.iter_mut().find(|refund| refund.id == id) {
+            refund.status = RefundStatus::Succeeded;
+            refund.provider_refund_id = reference.unwrap_or_default();
+        }
+    }
+
+    /// Nothing happened at the gateway, and nothing will: everything held for it is let go.
+    fn fail(
+        &mut self,
+        state: AttemptState,
+        decline: Option<&Decline>,
+        changes: &mut Changes<'_>,
+    ) -> Result<()> {
+        let failure = decline.map(|decline| decline.code);
+        self.attempt.decline = decline.cloned();
+        match self.attempt.effect.clone() {
+            Effect::Pay => {
+                self.not_charged(failure);
+                self.release(changes)?;
+            }
+            Effect::Charge => self.not_charged(failure),
+            Effect::Capture | Effect::Void => {}
+            Effect::Refund { refund } | Effect::Return { refund, .. } => {
+                self.charge.pending_refund -= self.attempt.money.amount;
+                if let Some(refund) = self.charge.refunds.iter_mut().find(|other| other.id == refund) {
+                    refund.status = RefundStatus::Failed;
+                    refund.failure = failure;
+                }
+            }
+        }
+        self.end(state);
+        self.answer(changes)
+    }
+
+    fn not_charged(&mut self, failure: Option<DeclineCode>) {
+        self.charge.status = ChargeStatus::Failed;
+        self.charge.failure = failure;
+        self.name_charge();
+    }
+
+    fn release(&mut self, changes: &mut Changes<'_>) -> Result<()> {
+        let reference = self.attempt.id.0;
+        let order = self.order.as_mut().ok_or_else(orphan)?;
+        for (sku, line) in order.goods().filter(|(_, line)| line.stocked) {
+            changes.stock(sku, Change::Release(line.quantity), Some(reference), "not paid");
+        }
+        for line in &mut order.lines {
+            line.stocked = false;
+        }
+        Ok(())
+    }
+
+    fn name_charge(&mut self) {
+        if let Some(reference) = &self.attempt.reference {
+            self.charge.provider_charge_id.clone_from(reference);
+        }
+    }
+
+    fn end(&mut self, state: AttemptState) {
+        self.attempt.state = state;
+        self.charge.next_action = None;
+        self.charge.open_attempt = None;
+        if let Some(order) = &mut self.order {
+            order.open_attempt = None;
+            order.pending_charge = None;
+        }
+    }
+
+    /// Gives the caller's key its answer, in the commit that makes it true; where nothing happened the key is free again.
+    fn answer(&self, changes: &mut Changes<'_>) -> Result<()> {
+        let Some(scope) = &self.attempt.client_key else { return Ok(()) };
+        let answer = match (self.attempt.state, &self.attempt.decline) {
+            (AttemptState::NotExecuted, _) => {
+                changes.free(scope);
+                return Ok(());
+            }
+            (_, Some(decline)) => Err(Error::Declined(decline.clone())),
+            _ => Ok(self.stored(changes.at)),
+        };
+        changes.answer(scope, &answer)
+    }
+
+    /// What the rpc answers: the order where it is about one, else the charge. As it will be once written.
+    fn stored(&self, at: crate::time::Timestamp) -> Stored {
+        use super::records::Document;
+        match (&self.attempt.effect, &self.order) {
+            (Effect::Pay | Effect::Return { .. }, Some(order)) => {
+                let mut order = order.clone();
+                order.advance(at);
+                Stored::Order(order)
+            }
+            _ => {
+                let mut charge = self.charge.clone();
+                charge.advance(at);
+                Stored::Charge(charge)
+            }
+        }
+    }
+
+    /// Writes what differs from before.
+    fn write(&mut self, was: &Open, changes: &mut Changes<'_>) -> Result<()> {
+        changes.replace(&was.attempt, &mut self.attempt, "")?;
+        let name = self.event();
+        if self.charge != was.charge {
+            changes.replace(&was.charge, &mut self.charge, &format!("charge.{}", name.0))?;
+        }
+        if let (Some(order), Some(was)) = (&mut self.order, &was.order)
+            && order != was
+        {
+            changes.replace(was, order, &format!("order.{}", name.1))?;
+        }
+        Ok(())
+    }
+
+    /// What happened, in the words of the charge and of the order.
+    fn event(&self) -> (&'static str, &'static str) {
+        let refund = matches!(self.attempt.effect, Effect::Refund { .. } | Effect::Return { .. });
+        match (self.attempt.state, refund) {
+            (AttemptState::Succeeded, false) => (self.charge.status.name(), "paid"),
+            (AttemptState::Succeeded, true) => ("refunded", self.order_event()),
+            (AttemptState::Declined | AttemptState::NotExecuted, false) => ("failed", "payment_failed"),
+            (AttemptState::Declined | AttemptState::NotExecuted, true) => ("refund_failed", "refund_failed"),
+            _ => (self.charge.status.name(), "payment_pending"),
+        }
+    }
+
+    fn order_event(&self) -> &'static str {
+        match self.order.as_ref().map(|order| order.status) {
+            Some(OrderStatus::Canceled) => "canceled",
+            Some(OrderStatus::Returned) => "returned",
+            _ => "refunded",
+        }
+    }
+}
+
+impl Attempt {
+    /// Whether the charge exists only through this attempt, so that its status is the attempt's.
+    pub(super) fn charge_is_new(&self) -> bool {
+        matches!(self.effect, Effect::Pay | Effect::Charge)
+    }
+}
+
+/// Takes goods back into an order: counts them, restocks them, and ends the order once all came back.
+pub(super) fn take_back(
+    order: &mut Order,
+    goods: &[Returned],
+    reference: uuid::Uuid,
+    changes: &mut Changes<'_>,
+) -> Result<()> {
+    for Returned { sku, quantity, restock } in goods {
+        let line = order.lines.iter_mut().find(|line| line.sku == Some(*sku)).ok_or_else(orphan)?;
+        line.returned += quantity;
+        if *restock && line.stocked {
+            changes.stock(*sku, Change::Return(*quantity), Some(reference), "returned");
+        }
+    }
+    if order.all_returned() {
+        order.status = order.status.after(Move::Return).unwrap_or(order.status);
+    }
+    Ok(())
+}
+
+fn orphan() -> Error {
+    Error::internal("an attempt names an order or line that is not there")
+}
