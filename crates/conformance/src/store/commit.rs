@@ -1,10 +1,12 @@
 //! Batches of records and their preconditions.
 
-use digota_core::port::store::{Kind, Refusal};
+use digota_core::port::store::{Keys, Kind, Record, Refusal, Write};
 
 use super::Bed;
 use super::drive::{find, put, refusal, together, winners};
-use super::samples::{batch, check, delete, insert, order, product, replace, touched};
+use super::samples::{
+    attempt, batch, changed, check, delete, id, insert, now, order, product, replace, sku, touched,
+};
 
 pub(super) async fn inserting_twice_is_refused(bed: Bed) {
     let store = bed.open().await;
@@ -75,5 +77,66 @@ pub(super) async fn of_concurrent_replacements_one_wins(bed: Bed) {
         assert_eq!(winners(&outcomes, |refusal| *refusal == stale), 1);
         let winner = news.into_iter().zip(outcomes).find(|(_, outcome)| outcome.is_ok());
         assert_eq!(find(&store, Kind::Order, old.id).await, winner.map(|(new, _)| new));
+    }
+}
+
+/// A cascade deletes the SKUs and their product in one batch; only SKUs that stay speak against it.
+pub(super) async fn a_parent_with_children_stays(bed: Bed) {
+    let store = bed.open().await;
+    let (parent, stranger) = (product(true), product(true));
+    let children = [sku(parent.id, true), sku(parent.id, false), sku(parent.id, true)];
+    put(&store, children.iter().chain([&parent, &stranger]).map(insert)).await;
+
+    let end = [Write::NoChildren(parent.id), delete(&parent)];
+    assert_eq!(refusal(&store, end.clone()).await, Refusal::Children { count: 3 });
+    put(&store, [delete(&children[0])]).await;
+    assert_eq!(refusal(&store, end.clone()).await, Refusal::Children { count: 2 });
+    let half = [end[0].clone(), end[1].clone(), delete(&children[1])];
+    assert_eq!(refusal(&store, half).await, Refusal::Children { count: 1 });
+    assert_eq!(find(&store, Kind::Product, parent.id).await.as_ref(), Some(&parent));
+
+    put(&store, [Write::NoChildren(stranger.id), delete(&stranger)]).await;
+    put(&store, end.into_iter().chain(children[1..].iter().map(delete))).await;
+    assert_eq!(find(&store, Kind::Product, parent.id).await, None);
+
+    for _ in 0..20 {
+        let parent = product(true);
+        let late = sku(parent.id, true);
+        put(&store, [insert(&parent)]).await;
+        let adding = batch([insert(&late), check(Kind::Product, parent.id, None)]);
+        let ending = batch([Write::NoChildren(parent.id), delete(&parent)]);
+        let outcomes = together(&store, [adding, ending]).await;
+        let lost = [Refusal::Missing { kind: Kind::Product, id: parent.id }, Refusal::Children { count: 1 }];
+        assert_eq!(winners(&outcomes, |refusal| lost.contains(refusal)), 1);
+        let added = find(&store, Kind::Sku, late.id).await.is_some();
+        assert_eq!(find(&store, Kind::Product, parent.id).await.is_some(), added, "a SKU has its product");
+    }
+}
+
+/// Judged on what will be: one batch may close an attempt and open the next one.
+pub(super) async fn one_open_attempt_per_subject(bed: Bed) {
+    let store = bed.open().await;
+    let (subject, due) = (id(), Some(now()));
+    let taken = Refusal::AttemptOpen { subject };
+    let first = attempt(subject, due);
+    put(&store, [insert(&first)]).await;
+    assert_eq!(refusal(&store, [insert(&attempt(subject, due))]).await, taken);
+    put(&store, [insert(&attempt(subject, None)), insert(&attempt(id(), due))]).await;
+    let other = id();
+    let twins = [insert(&attempt(other, due)), insert(&attempt(other, due))];
+    assert_eq!(refusal(&store, twins).await, Refusal::AttemptOpen { subject: other });
+
+    let (second, third) = (attempt(subject, due), attempt(subject, due));
+    let closed = |open: &Record| changed(open, Keys::Attempt { subject, due: None });
+    put(&store, [replace(&first, &closed(&first)), insert(&second)]).await;
+    assert_eq!(refusal(&store, [insert(&third)]).await, taken);
+    put(&store, [insert(&third), replace(&second, &closed(&second))]).await;
+    put(&store, [replace(&third, &changed(&third, third.keys.clone()))]).await;
+
+    for _ in 0..5 {
+        let subject = id();
+        let rivals = (0..16).map(|_| batch([insert(&attempt(subject, due))]));
+        let outcomes = together(&store, rivals).await;
+        assert_eq!(winners(&outcomes, |refusal| *refusal == Refusal::AttemptOpen { subject }), 1);
     }
 }

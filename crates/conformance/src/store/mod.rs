@@ -26,22 +26,67 @@ use digota_core::port::Store;
 
 use crate::{Trial, cases};
 
+mod atomic;
 mod commit;
+mod count;
 mod drive;
+mod events;
+mod keys;
+mod list;
+mod operations;
 mod read;
 mod samples;
+mod stock;
+mod upkeep;
 
+use atomic::a_batch_is_all_or_nothing;
 use commit::*;
+use count::*;
+use events::events_are_dense_and_ordered;
+use keys::*;
+use list::*;
+use operations::*;
 use read::*;
+use stock::*;
+use upkeep::*;
 
 cases!(Bed;
     // reading
     a_record_comes_back_as_written,
     a_commit_is_seen_by_the_next_read,
+    lists_are_in_order,
+    pages_join_without_gap_or_repeat,
+    filters_keep_what_matches,
+    a_filter_without_an_index_is_bounded,
+    offsets_skip,
+    totals_are_exact_for_declared_filters,
+    other_totals_are_capped,
     // committing
+    a_batch_is_all_or_nothing,
     inserting_twice_is_refused,
     a_stale_version_is_refused,
     of_concurrent_replacements_one_wins,
+    a_parent_with_children_stays,
+    one_open_attempt_per_subject,
+    // stock
+    stock_never_goes_negative,
+    shortages_name_every_sku,
+    concurrent_reservations_never_oversell,
+    setting_the_available_keeps_what_is_reserved,
+    each_movement_is_kept,
+    a_reservation_ends_once,
+    moving_unknown_stock_is_refused,
+    // keys, events, operations
+    a_key_is_claimed_once,
+    an_answer_is_kept,
+    a_released_key_can_be_claimed_again,
+    events_are_dense_and_ordered,
+    an_operation_commits_once,
+    a_tombstone_stops_a_late_commit,
+    resolving_a_commit_says_so,
+    due_attempts_come_first,
+    purging_keeps_what_is_needed,
+    a_commit_survives_reopening,
 );
 
 /// A store to try: empty when first opened, used by one case only.

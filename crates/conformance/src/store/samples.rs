@@ -143,3 +143,26 @@ pub(super) fn claim(scope: &KeyScope, entry: &KeyEntry) -> Write {
 pub(super) fn answer(scope: &KeyScope, answer: &str) -> Write {
     Write::Answer { scope: scope.clone(), answer: answer.into() }
 }
+
+/// Many records of a kind, alike in most things: few moments, so that ids must break ties, few owners, few statuses.
+pub(super) fn crowd(kind: Kind, size: u64) -> Vec<Record> {
+    const EMAILS: [&str; 4] = ["ada@example.com", "Ada@example.com", "", "o'hara%_@example.com"];
+    let (owners, salt) = ([id(), id(), id()], tick());
+    let member = |n: u64| {
+        let luck = scatter(salt ^ scatter(n));
+        let pick = |shift: u32, choices: usize| usize::try_from(luck >> shift & 0xFF).unwrap_or(0) % choices;
+        let active = pick(0, 2) == 0;
+        let status = [0, 1, 2, 200][pick(8, 4)];
+        let mut one = record(match kind {
+            Kind::Product => Keys::Product { active },
+            Kind::Sku => Keys::Sku { parent: owners[pick(16, 3)], active },
+            Kind::Order => Keys::Order { status, email: EMAILS[pick(16, 4)].to_owned() },
+            Kind::Charge => Keys::Charge { order: owners.get(pick(16, 4)).copied(), status },
+            Kind::Attempt => Keys::Attempt { subject: id(), due: active.then(now) },
+        });
+        one.created = at([0, 10, 20, 30][pick(24, 4)]);
+        one.updated = at([40, 50, 60][pick(32, 3)]);
+        one
+    };
+    (0..size).map(member).collect()
+}
