@@ -1,0 +1,30 @@
+//! The settings: what there is to set, where each value came from, and what is wrong with them.
+//!
+//! `settings` declares them, each once, with its type, default and description. `sources` layers defaults,
+//! file and environment; `check` says what the types can't; `explain` prints the result.
+
+mod check;
+mod document;
+mod environment;
+mod explain;
+mod file;
+mod key;
+mod listen;
+mod nearest;
+mod problem;
+mod secret;
+mod settings;
+mod sources;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use key::{Key, Kind};
+pub(crate) use listen::Listen;
+pub(crate) use nearest::nearest;
+pub(crate) use problem::{Problem, Problems};
+pub(crate) use secret::{Address, Secret};
+pub(crate) use settings::{
+    Account, ClientEntry, Format, Level, Limits, Locker, Log, Order, Payments, Settings, Storage, Tls,
+};
+pub(crate) use sources::{Loaded, Origin, Sources};

@@ -1,0 +1,212 @@
+//! Every setting: its type, its default, and one sentence on what it does.
+//!
+//! The comments on the fields are the descriptions that the manual and the messages use.
+
+use std::path::PathBuf;
+
+use digota_core::access::Scope;
+use serde::{Deserialize, Serialize};
+
+use super::key::{Key, Kind, Setting, section, value};
+use super::listen::Listen;
+use super::secret::{Address, Secret};
+use crate::tls::{Files, Fingerprint, Issuer, MinVersion, Serial};
+
+/// The SQLite file of a server that names no storage.
+pub(super) const EMBEDDED_STORAGE: &str = "digota.db";
+
+section! {
+    /// All settings of a server.
+    pub(crate) struct Settings {
+        /// Where to listen: host:port; `:3051` is every interface.
+        address: Listen = Listen { host: "127.0.0.1".to_owned(), port: 3051 },
+        /// Serve without TLS and without knowing who calls.
+        insecure: bool = false,
+        /// Allow `insecure` on an address that other machines can reach.
+        insecure_public: bool = false,
+        /// The TLS door.
+        tls: Tls = Tls::default(),
+        /// Where products, SKUs, orders and charges are kept.
+        storage: Storage = Storage::default(),
+        /// How nodes take turns.
+        locker: Locker = Locker::default(),
+        /// The payment gateways that this server may use.
+        payment: Vec<Account> = Vec::new(),
+        /// What holds for every gateway.
+        payments: Payments = Payments::default(),
+        /// Orders.
+        order: Order = Order::default(),
+        /// The whitelist: who may call, and what.
+        clients: Vec<ClientEntry> = Vec::new(),
+        /// How much the server takes on before it says no.
+        limits: Limits = Limits::default(),
+        /// Log lines.
+        log: Log = Log::default(),
+    }
+}
+
+section! {
+    /// The TLS door.
+    pub(crate) struct Tls {
+        /// The server's private key in PEM form, readable by its owner alone.
+        key: Option<PathBuf> = None,
+        /// The server's certificate in PEM form, followed by its intermediates if it has any.
+        crt: Option<PathBuf> = None,
+        /// The certificate of the CA that signs clients; further trusted CAs may follow it in the file.
+        cacrt: Option<PathBuf> = None,
+        /// The oldest TLS version that clients may speak.
+        min_version: MinVersion = MinVersion::Tls12,
+    }
+}
+
+section! {
+    /// Where records are kept.
+    pub(crate) struct Storage {
+        /// The kind of storage: sqlite is embedded.
+        handler: String = "sqlite".to_owned(),
+        /// The file of sqlite, or host:port (several with commas) or URL of a storage server.
+        address: Address = EMBEDDED_STORAGE.into(),
+        /// The user at the storage server.
+        username: Option<String> = None,
+        /// The user's password.
+        password: Option<Secret> = None,
+        /// The database at the storage server.
+        database: Option<String> = None,
+    }
+}
+
+section! {
+    /// How nodes take turns.
+    pub(crate) struct Locker {
+        /// The kind of lock: memory is for a single node.
+        handler: String = "memory".to_owned(),
+        /// host:port (several with commas) or URL of the lock server.
+        address: Option<Address> = None,
+    }
+}
+
+section! {
+    /// One account at a payment gateway.
+    pub(crate) struct Account {
+        /// The gateway: sandbox pretends, the others move money.
+        provider: String = String::new(),
+        /// For the sandbox: URL of a `digota sandbox` process; without it the sandbox runs inside the server.
+        address: Option<Address> = None,
+        /// For a sandbox inside the server: the file that keeps its record of what it did.
+        log: Option<PathBuf> = None,
+    }
+}
+
+section! {
+    /// What holds for every gateway.
+    pub(crate) struct Payments {
+        /// Calls that may wait for a gateway at once; they don't count in limits.in_flight_max.
+        in_flight_max: usize = 4096,
+        /// The longest that one call to a gateway may take, in milliseconds.
+        gateway_timeout_ms: u64 = 30_000,
+    }
+}
+
+section! {
+    /// Orders.
+    pub(crate) struct Order {
+        /// How long a new order can be paid, in seconds.
+        ttl_s: u64 = 1800,
+    }
+}
+
+section! {
+    /// One client of the whitelist: a name, its certificates, and what it may do.
+    pub(crate) struct ClientEntry {
+        /// The client's name, unique in the list; logs and idempotency keys go by it.
+        name: String = String::new(),
+        /// Certificates by serial number, as `openssl x509 -serial` prints it or in decimal as dec:1234.
+        serials: Vec<Serial> = Vec::new(),
+        /// Certificates by SHA-256, as `openssl x509 -fingerprint -sha256` prints it.
+        fingerprints: Vec<Fingerprint> = Vec::new(),
+        /// The CA that signed the certificates in serials; without it, the first of tls.cacrt.
+        issuer: Option<Issuer> = None,
+        /// What the client may do: READ, WRITE, WILDCARD (everything) or PUBLIC (health).
+        scopes: Vec<Scope> = Vec::new(),
+    }
+}
+
+section! {
+    /// How much the server takes on.
+    pub(crate) struct Limits {
+        /// Calls worked on at once.
+        in_flight_max: usize = 256,
+        /// The largest request, in bytes.
+        message_bytes_max: usize = 262_144,
+        /// Connections open at once.
+        connections_max: usize = 2048,
+    }
+}
+
+section! {
+    /// Log lines.
+    pub(crate) struct Log {
+        /// The least severe level that is written.
+        level: Level = Level::Info,
+        /// How lines look: auto is text on a terminal and JSON elsewhere.
+        format: Format = Format::Auto,
+    }
+}
+
+/// How severe a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+value! {
+    Listen: Kind::Text,
+    Address: Kind::Text,
+    Secret: Kind::Text,
+    Serial: Kind::Text,
+    Fingerprint: Kind::Text,
+    Issuer: Kind::Text,
+    MinVersion: Kind::Choice(&["1.2", "1.3"]),
+    Scope: Kind::Choice(&["PUBLIC", "READ", "WRITE", "WILDCARD"]),
+    Level: Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
+    Format: Kind::Choice(&["auto", "text", "json"]),
+}
+
+impl Settings {
+    /// Every known key, in the order of the declarations.
+    pub(crate) fn keys() -> Vec<Key> {
+        let mut keys = Vec::new();
+        Self::describe(String::new(), "", &mut keys);
+        keys
+    }
+
+    /// The files of the TLS door, once all three are set.
+    pub(crate) fn tls_files(&self) -> Option<Files> {
+        let Tls { key, crt, cacrt, .. } = self.tls.clone();
+        Some(Files { key: key?, crt: crt?, cacrt: cacrt? })
+    }
+}
+
+impl Account {
+    /// Whether this is the gateway that only pretends.
+    pub(crate) fn is_sandbox(&self) -> bool {
+        self.provider.eq_ignore_ascii_case("sandbox")
+    }
+}

@@ -1,0 +1,118 @@
+//! Where settings come from: defaults, a preset, the file, the environment, each over the one before.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::document::{Document, Finished};
+use super::problem::{Problem, Problems};
+use super::settings::Settings;
+use super::{check, environment, file};
+
+/// The file that is read when nobody names one.
+const FILE: &str = "digota.toml";
+
+/// The places to look in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sources {
+    preset: Vec<(&'static str, String, String)>,
+    file: Option<PathBuf>,
+    variables: Vec<(String, String)>,
+}
+
+/// Settings that passed every check, and where each value came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Loaded {
+    /// The settings.
+    pub(crate) settings: Settings,
+    pub(super) origins: BTreeMap<String, Origin>,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Built in.
+    Default,
+    /// A flag that stands for several settings, such as `--dev`.
+    Preset(&'static str),
+    /// The settings file.
+    File(PathBuf),
+    /// A variable.
+    Environment(String),
+}
+
+impl Sources {
+    /// This process's variables, and the file that `--config` or `DIGOTA_CONFIG` names, else `digota.toml`.
+    pub(crate) fn from_process(config: Option<PathBuf>) -> Self {
+        let variables = std::env::vars_os().filter_map(|(name, text)| {
+            let name = name.into_string().ok().filter(|name| name.starts_with("DIGOTA_"))?;
+            Some((name, text.to_string_lossy().into_owned()))
+        });
+        Self::of(config, variables.collect())
+    }
+
+    /// The given variables, and the file that `config` or `DIGOTA_CONFIG` among them names.
+    pub(crate) fn of(config: Option<PathBuf>, variables: Vec<(String, String)>) -> Self {
+        let named = variables.iter().find(|(name, text)| name == environment::CONFIG && !text.is_empty());
+        let file = config.or_else(|| named.map(|(_, path)| PathBuf::from(path)));
+        Self { preset: Vec::new(), file, variables }
+    }
+
+    /// Adds a layer right above the defaults: paths as `explain` prints them, values as in the environment.
+    pub(crate) fn preset(mut self, label: &'static str, values: &[(&str, &str)]) -> Self {
+        self.preset.extend(values.iter().map(|(path, text)| (label, path.to_string(), text.to_string())));
+        self
+    }
+
+    /// Lays the layers over each other and checks the result; reports everything that is wrong at once.
+    pub(crate) fn load(self) -> Result<Loaded, Problems> {
+        let mut document = Document::new();
+        self.lay_preset(&mut document);
+        let named = self.file.is_some();
+        file::lay(&mut document, &self.file.unwrap_or_else(|| FILE.into()), named);
+        environment::lay(&mut document, &self.variables);
+        let Finished { settings, origins, mut problems, broken, complete } = document.finish();
+        // What follows from a value or a file that was refused already would only confuse.
+        let follows =
+            |problem: &Problem| !complete || broken.iter().any(|path| is_within(path, &problem.key));
+        problems.extend(check::check(&settings).into_iter().filter(|problem| !follows(problem)));
+        if problems.is_empty() { Ok(Loaded { settings, origins }) } else { Err(Problems(problems)) }
+    }
+
+    fn lay_preset(&self, document: &mut Document) {
+        for (label, path, text) in &self.preset {
+            match document.key(path).cloned() {
+                Some(key) => environment::lay_text(document, &key, path, text, Origin::Preset(label)),
+                None => document.unknown(path, &Origin::Preset(label)),
+            }
+        }
+    }
+}
+
+/// Whether `path` is `section` or a key below it.
+fn is_within(path: &str, section: &str) -> bool {
+    path.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+impl Origin {
+    /// The name of the layer.
+    pub(super) fn layer(&self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Preset(label) => label,
+            Self::File(_) => "file",
+            Self::Environment(_) => "environment",
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => out.write_str("default"),
+            Self::Preset(label) => out.write_str(label),
+            Self::File(path) => write!(out, "file {}", path.display()),
+            Self::Environment(variable) => write!(out, "env {variable}"),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Log lines on stderr: text for people, JSON for machines.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
+
+use crate::config::{Format, Level, Log};
+
+/// `--debug` and `--info`, which win over `log.level`.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct Verbosity {
+    /// Write debug lines and everything more severe
+    #[arg(long, global = true, conflicts_with = "info")]
+    pub(crate) debug: bool,
+    /// Write info lines and everything more severe
+    #[arg(long, global = true)]
+    pub(crate) info: bool,
+}
+
+impl Verbosity {
+    /// The level that holds: a flag's, else the configured one.
+    pub(crate) fn level(self, log: &Log) -> Level {
+        match self {
+            Self { debug: true, .. } => Level::Debug,
+            Self { info: true, .. } => Level::Info,
+            _ => log.level,
+        }
+    }
+}
+
+/// Starts logging for the whole process; later calls do nothing.
+pub(crate) fn init(verbosity: Verbosity, log: &Log) {
+    let lines = fmt::layer().with_writer(io::stderr);
+    let lines = match as_json(log.format, io::stderr().is_terminal()) {
+        true => lines.json().flatten_event(true).with_span_list(false).boxed(),
+        false => lines.with_ansi(io::stderr().is_terminal()).with_target(false).boxed(),
+    };
+    // An error means that a test or an embedding program logs already.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter(verbosity.level(log)))).try_init();
+}
+
+fn as_json(format: Format, on_terminal: bool) -> bool {
+    match format {
+        Format::Auto => !on_terminal,
+        Format::Text => false,
+        Format::Json => true,
+    }
+}
+
+/// Our own lines from `level` on; other libraries' only when something is wrong, unless tracing.
+fn filter(level: Level) -> Targets {
+    let ours = match level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    let others = if level == Level::Trace { LevelFilter::DEBUG } else { ours.min(LevelFilter::WARN) };
+    Targets::new().with_default(others).with_target("digota", ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_wins_over_the_configured_level() {
+        let log = Log { level: Level::Warn, ..Log::default() };
+        assert_eq!(Verbosity::default().level(&log), Level::Warn);
+        assert_eq!(Verbosity { info: true, debug: false }.level(&log), Level::Info);
+        assert_eq!(Verbosity { info: false, debug: true }.level(&log), Level::Debug);
+    }
+
+    #[test]
+    fn auto_is_text_on_a_terminal_and_json_elsewhere() {
+        assert!(!as_json(Format::Auto, true));
+        assert!(as_json(Format::Auto, false));
+        assert!(as_json(Format::Json, true));
+        assert!(!as_json(Format::Text, false));
+    }
+
+    #[test]
+    fn debug_lines_are_ours_alone() {
+        let filter = filter(Level::Debug);
+        assert!(filter.would_enable("digota::tls::listener", &tracing::Level::DEBUG));
+        assert!(filter.would_enable("digota_core::shop", &tracing::Level::DEBUG));
+        assert!(!filter.would_enable("h2::codec", &tracing::Level::DEBUG));
+        assert!(filter.would_enable("h2::codec", &tracing::Level::WARN));
+    }
+}
