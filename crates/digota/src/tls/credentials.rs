@@ -1,0 +1,139 @@
+//! The server's own certificate and the CA it trusts, made into a rustls configuration.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::server::{NoServerSessionStorage, ServerConfig};
+use rustls::sign::CertifiedKey;
+use rustls::{InconsistentKeys, RootCertStore, SupportedProtocolVersion, version};
+use rustls_pki_types::{CertificateDer, UnixTime};
+use serde::{Deserialize, Serialize};
+use x509_parser::certificate::X509Certificate;
+
+use super::client_verifier::ClientVerifier;
+use super::error::Error;
+use super::issuer::Issuer;
+use super::pem::{self, File};
+
+/// The three files of the door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Files {
+    /// `tls.key`: the server's private key.
+    pub(crate) key: PathBuf,
+    /// `tls.crt`: the server's certificate, followed by its intermediates if it has any.
+    pub(crate) crt: PathBuf,
+    /// `tls.cacrt`: the CA that signs clients; further CAs may follow it.
+    pub(crate) cacrt: PathBuf,
+}
+
+/// The oldest TLS version that a client may speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum MinVersion {
+    /// TLS 1.2 with ECDHE and AEAD, and 1.3.
+    #[default]
+    #[serde(rename = "1.2")]
+    Tls12,
+    /// TLS 1.3 alone.
+    #[serde(rename = "1.3")]
+    Tls13,
+}
+
+/// What the files amount to.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    /// The configuration of every handshake: a client certificate is required, h2 is the only protocol.
+    pub(crate) server: Arc<ServerConfig>,
+    /// The name of the configured CA: the first certificate of `tls.cacrt`.
+    pub(crate) authority: Issuer,
+}
+
+impl Credentials {
+    /// Reads and checks the files: present, private, of one pair, within their dates.
+    pub(crate) fn load(files: &Files, min_version: MinVersion) -> Result<Self, Error> {
+        let cacrt = File::new("tls.cacrt", &files.cacrt);
+        let authorities = pem::read_certificates(&cacrt)?;
+        let now = UnixTime::now();
+        for authority in &authorities {
+            check_authority(&cacrt, authority, now)?;
+        }
+        let verifier = ClientVerifier::new(roots(&cacrt, &authorities)?).map_err(Error::Rustls)?;
+        let mut server = builder(min_version)?
+            .with_client_cert_verifier(Arc::new(verifier))
+            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair(files, now)?)));
+        server.alpn_protocols = vec![b"h2".to_vec()];
+        // Every connection proves its certificate anew: a resumed session would outlive its expiry.
+        server.session_storage = Arc::new(NoServerSessionStorage {});
+        server.send_tls13_tickets = 0;
+        Ok(Self { server: Arc::new(server), authority: subject(&cacrt, &authorities)? })
+    }
+}
+
+type Builder = rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier>;
+
+fn builder(min_version: MinVersion) -> Result<Builder, Error> {
+    let versions: &[&SupportedProtocolVersion] = match min_version {
+        MinVersion::Tls12 => &[&version::TLS13, &version::TLS12],
+        MinVersion::Tls13 => &[&version::TLS13],
+    };
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).map_err(Error::Rustls)
+}
+
+/// The server's certificate with its key, checked to be of one pair.
+fn pair(files: &Files, now: UnixTime) -> Result<CertifiedKey, Error> {
+    let crt = File::new("tls.crt", &files.crt);
+    let key = File::new("tls.key", &files.key);
+    let chain = pem::read_certificates(&crt)?;
+    for certificate in &chain {
+        check_dates(&crt, &parse(&crt, certificate)?, now)?;
+    }
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    match CertifiedKey::from_der(chain, pem::read_key(&key)?, &provider) {
+        Ok(pair) => Ok(pair),
+        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+            Err(Error::KeyMismatch { key, certificate: crt })
+        }
+        Err(error) => Err(Error::Damaged(key, error.to_string())),
+    }
+}
+
+fn roots(file: &File, authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(authority.clone()).map_err(|error| Error::Damaged(file.clone(), error.to_string()))?;
+    }
+    Ok(roots)
+}
+
+fn subject(file: &File, authorities: &[CertificateDer<'static>]) -> Result<Issuer, Error> {
+    let first =
+        authorities.first().ok_or_else(|| Error::NotPem(file.clone(), "certificate", "CERTIFICATE"))?;
+    Ok(Issuer::of(parse(file, first)?.subject()))
+}
+
+fn check_authority(file: &File, der: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+    let certificate = parse(file, der)?;
+    if !certificate.is_ca() {
+        return Err(Error::NotAnAuthority(file.clone()));
+    }
+    check_dates(file, &certificate, now)
+}
+
+fn check_dates(file: &File, certificate: &X509Certificate<'_>, now: UnixTime) -> Result<(), Error> {
+    let validity = certificate.validity();
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if now > validity.not_after.timestamp() {
+        return Err(Error::Expired(file.clone(), validity.not_after.to_string()));
+    }
+    if now < validity.not_before.timestamp() {
+        return Err(Error::NotYetValid(file.clone(), validity.not_before.to_string()));
+    }
+    Ok(())
+}
+
+fn parse<'a>(file: &File, der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Error> {
+    match x509_parser::parse_x509_certificate(der) {
+        Ok((_, certificate)) => Ok(certificate),
+        Err(_) => Err(Error::Damaged(file.clone(), "a certificate in it is not X.509".to_owned())),
+    }
+}
