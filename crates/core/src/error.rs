@@ -84,10 +84,10 @@ pub enum Error {
         cause: String,
     },
     /// Ask again later: whether money moved is not known yet. It is being found out.
-    #[error("the outcome of charge {charge} is not known yet")]
+    #[error("the outcome is not known yet")]
     Pending {
-        /// The charge to ask for.
-        charge: ChargeId,
+        /// The charge to ask for, if there is one already.
+        charge: Option<ChargeId>,
     },
     /// Report a bug, or look at the log: our fault.
     #[error("internal error")]

@@ -109,7 +109,14 @@ impl ProductField {
 impl Product {
     /// Takes over these fields of `new`.
     pub fn change(&mut self, new: &ProductDetails, fields: &[ProductField]) {
-        let details = &mut self.details;
+        self.details.change(new, fields);
+    }
+}
+
+impl ProductDetails {
+    /// Takes over these fields of `new`.
+    pub fn change(&mut self, new: &ProductDetails, fields: &[ProductField]) {
+        let details = self;
         for field in fields {
             match field {
                 ProductField::Name => details.name.clone_from(&new.name),

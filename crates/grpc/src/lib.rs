@@ -1,1 +1,74 @@
-//! placeholder
+//! The edge: turns requests into calls of the shop and what comes back into replies.
+//!
+//! A handler converts, calls, converts back. Who may call is decided before it by [`gate`], which also turns panics into an
+//! answer and logs one line per call. [`status`] is the only place that picks a status code.
+
+pub mod access;
+mod event;
+mod from_proto;
+pub mod gate;
+mod order;
+mod payment;
+mod product;
+mod sku;
+pub mod status;
+pub mod terms;
+mod to_proto;
+
+use std::sync::Arc;
+
+use digota_core::shop::Shop;
+use digota_proto::DESCRIPTOR_SET;
+use digota_proto::eventpb::event_service_server::EventServiceServer;
+use digota_proto::orderpb::order_service_server::OrderServiceServer;
+use digota_proto::paymentpb::payment_service_server::PaymentServiceServer;
+use digota_proto::productpb::product_service_server::ProductServiceServer;
+use digota_proto::skupb::sku_service_server::SkuServiceServer;
+use tokio_util::task::TaskTracker;
+use tonic::service::Routes;
+
+/// The largest request that is read, in bytes.
+pub const REQUEST_MAX: usize = 256 * 1024;
+/// The largest reply that is sent, in bytes.
+pub const REPLY_MAX: usize = 16 * 1024 * 1024;
+
+/// What every handler works with.
+#[derive(Clone)]
+pub struct Edge {
+    /// The shop.
+    pub shop: Arc<Shop>,
+    /// Who may enter.
+    pub doors: Arc<dyn gate::Doors>,
+    /// Requests that move money, running on their own: they end even if nobody waits. Drained at shutdown.
+    pub tasks: TaskTracker,
+}
+
+/// Every service, behind the gate's back: put a [`gate::GateLayer`] in front.
+///
+/// # Errors
+/// Where the descriptors built into the binary can't be read: a broken build.
+pub fn routes(edge: Edge) -> Result<Routes, tonic_reflection::server::Error> {
+    let edge = Arc::new(edge);
+    macro_rules! service {
+        ($server:ident, $handler:path) => {
+            $server::new($handler(Arc::clone(&edge)))
+                .max_decoding_message_size(REQUEST_MAX)
+                .max_encoding_message_size(REPLY_MAX)
+        };
+    }
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let mut routes = Routes::builder();
+    routes
+        .add_service(service!(ProductServiceServer, product::Products))
+        .add_service(service!(SkuServiceServer, sku::Skus))
+        .add_service(service!(OrderServiceServer, order::Orders))
+        .add_service(service!(PaymentServiceServer, payment::Payments))
+        .add_service(service!(EventServiceServer, event::Events))
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    Ok(routes.routes())
+}

@@ -82,6 +82,9 @@ pub trait Store: Send + Sync {
     /// Events whose position is above `after`, in order of position.
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<(u64, Event)>, StoreError>;
 
+    /// The position of the last event; 0 if there is none.
+    async fn last_position(&self) -> Result<u64, StoreError>;
+
     /// Open attempts whose `due` is at or before `now`, the longest due first.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Record>, StoreError>;
 

@@ -46,6 +46,20 @@ impl<'a> Changes<'a> {
         self.append(document, version + 1, event);
     }
 
+    /// Adds a word to the summary of the last event.
+    pub(super) fn note(&mut self, name: &str, text: &str) {
+        let last = self.writes.iter_mut().rev().find_map(|write| match write {
+            Write::Append(event) => Some(event),
+            _ => None,
+        });
+        if let Some(event) = last
+            && let Ok(serde_json::Value::Object(mut summary)) = serde_json::from_str(&event.body)
+        {
+            summary.insert(name.into(), text.into());
+            event.body = serde_json::Value::Object(summary).to_string();
+        }
+    }
+
     /// Makes sure that a document is still as it was read.
     pub(super) fn unchanged<T: Document>(&mut self, document: &T) {
         self.check(T::KIND, document.id(), Some(document.version()));

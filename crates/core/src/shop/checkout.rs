@@ -97,6 +97,7 @@ impl Shop {
             }
             insist(&order, pay.expected_version)?;
             self.payable(&order)?;
+            self.still_waiting(terms)?;
             let (open, changes) = self.draw_up(pay, order, terms).await?;
             match changes.commit().await {
                 Ok(_) => return Ok(Begun::Started(Box::new(open))),
@@ -111,6 +112,11 @@ impl Shop {
             }
         }
         Err(Error::Busy { what: "the order".into(), retry_after: Duration::from_millis(200) })
+    }
+
+    /// Whether the caller still waits: who got no answer in time must not be charged afterwards.
+    pub(super) fn still_waiting(&self, terms: &Terms) -> Result<()> {
+        if self.now() < terms.answer_by { Ok(()) } else { Err(Error::Pending { charge: None }) }
     }
 
     /// Whether a payment of this order may begin. Judged here and only here: what began in time settles however late.
@@ -394,7 +400,7 @@ impl Shop {
                 return Error::Declined(decline);
             }
         }
-        Error::Pending { charge: attempt.charge }
+        Error::Pending { charge: Some(attempt.charge) }
     }
 
     async fn attempt_of_key(&self, terms: &Terms) -> Result<Option<AttemptId>> {

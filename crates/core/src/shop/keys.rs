@@ -36,7 +36,7 @@ pub(super) enum Answer {
 }
 
 /// How often a plain write is tried again when somebody else changed what it had read.
-const TRIES: usize = 20;
+pub(super) const TRIES: usize = 20;
 
 pub(super) fn encode(answer: &Result<Answer>) -> Result<String> {
     serde_json::to_string(answer).map_err(|error| Error::internal(error.to_string()))
@@ -117,36 +117,51 @@ impl Shop {
         Ok(())
     }
 
-    /// A plain write: builds its changes, commits them with the answer to the caller's key, and starts over when what it read
-    /// was changed meanwhile. `expected` is the version that the caller insists on: then there is no second try.
-    pub(super) async fn write<T>(
+    /// Commits a plain write with the answer to the caller's key. `None` where what it read was changed meanwhile: it must be
+    /// built again.
+    pub(super) async fn commit_once<T>(
         &self,
         terms: &Terms,
-        build: impl AsyncFn(&mut Changes<'_>) -> Result<T>,
-    ) -> Result<T>
+        mut changes: Changes<'_>,
+        value: T,
+    ) -> Result<Option<T>>
     where
         T: TryFrom<Answer, Error = Error> + Into<Answer> + Clone,
     {
-        if let Some(answer) = self.replay(terms).await? {
-            return Ok(answer);
+        changes.settle_key(terms.key.as_ref(), &Ok(value.clone().into()))?;
+        match changes.commit().await {
+            Ok(_) => Ok(Some(value)),
+            Err(CommitError::Refused(Refusal::Stale { .. })) => Ok(None),
+            Err(CommitError::Refused(Refusal::KeyTaken)) => self.replay(terms).await,
+            Err(error) => Err(error.into()),
         }
-        for _ in 0..TRIES {
-            let mut changes = Changes::new(self);
-            let value = build(&mut changes).await?;
-            changes.settle_key(terms.key.as_ref(), &Ok(value.clone().into()))?;
-            match changes.commit().await {
-                Ok(_) => return Ok(value),
-                Err(CommitError::Refused(Refusal::Stale { .. })) => {}
-                Err(CommitError::Refused(Refusal::KeyTaken)) => {
-                    if let Some(answer) = self.replay(terms).await? {
-                        return Ok(answer);
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(Error::Busy { what: "it".into(), retry_after: Duration::from_millis(200) })
     }
+}
+
+/// A plain write: `write_once!(shop, terms, |changes| { … value })`. Answers from the caller's key if it can; else builds the
+/// changes and commits them with the answer, and starts over when what they were built on was changed meanwhile.
+macro_rules! write_once {
+    ($shop:expr, $terms:expr, |$changes:ident| $build:block) => {
+        'done: {
+            if let Some(answer) = $shop.replay($terms).await? {
+                break 'done Ok(answer);
+            }
+            for _ in 0..$crate::shop::keys::TRIES {
+                let mut $changes = $crate::shop::changes::Changes::new($shop);
+                let value = $build;
+                if let Some(value) = $shop.commit_once($terms, $changes, value).await? {
+                    break 'done Ok(value);
+                }
+            }
+            Err($crate::shop::keys::contended())
+        }
+    };
+}
+pub(super) use write_once;
+
+/// That others were faster every time.
+pub(super) fn contended() -> Error {
+    Error::Busy { what: "it".into(), retry_after: Duration::from_millis(200) }
 }
 
 /// Refuses a write where the caller insists on another version than the current one. 0 insists on none.

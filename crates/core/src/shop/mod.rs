@@ -5,6 +5,7 @@
 
 mod changes;
 pub mod checkout;
+pub mod events;
 pub mod janitor;
 pub mod keys;
 pub mod orders;

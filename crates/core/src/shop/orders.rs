@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::keys::insist;
+use super::keys::{insist, write_once};
 use super::{Shop, Terms};
 use crate::error::{Error, Reason, Refused, Result, in_progress};
 use crate::id::{OrderId, SkuId};
@@ -15,13 +15,13 @@ use crate::payment::Charge;
 use crate::port::store::Kind;
 use crate::product::Product;
 use crate::sku::Sku;
-use crate::text::{LINE_MAX, valid};
+use crate::text::{LINE_MAX, NAME_MAX, valid};
 
 impl Shop {
     /// Makes an order at the SKUs' prices of now. No stock is held before it is paid.
     pub async fn new_order(&self, draft: Draft, terms: &Terms) -> Result<Order> {
         valid(|all| draft.check(all))?;
-        self.write(terms, async |changes| {
+        write_once!(self, terms, |changes| {
             let skus = self.skus_on_sale(&draft.skus()).await?;
             let priced = draft.price(&skus.into_iter().map(|(sku, _)| (sku.id, sku)).collect())?;
             let created = changes.at;
@@ -43,9 +43,8 @@ impl Shop {
                 version: 1,
             };
             changes.insert(&order, "order.created")?;
-            Ok(order)
+            order
         })
-        .await
     }
 
     /// An order, with the charge whose outcome it waits for.
@@ -79,27 +78,35 @@ impl Shop {
             all.line("carrier", carrier, LINE_MAX);
             all.line("trackingNumber", tracking_number, LINE_MAX);
         })?;
-        self.write(terms, async |changes| {
+        write_once!(self, terms, |changes| {
             let old = self.load::<Order>(id.0).await?;
             let mut order = self.moved(&old, Move::Fulfill, expected_version)?;
             let shipping = order.shipping.get_or_insert_with(Shipping::default);
             carrier.clone_into(&mut shipping.carrier);
             tracking_number.clone_into(&mut shipping.tracking_number);
             changes.replace(&old, &mut order, "order.fulfilled")?;
-            Ok(order)
+            order
         })
-        .await
     }
 
-    /// Gives up an order that was not paid.
-    pub async fn cancel_order(&self, id: OrderId, expected_version: u64, terms: &Terms) -> Result<Order> {
-        self.write(terms, async |changes| {
+    /// Gives up an order that was not paid. The reason goes into the event.
+    pub async fn cancel_order(
+        &self,
+        id: OrderId,
+        reason: &str,
+        expected_version: u64,
+        terms: &Terms,
+    ) -> Result<Order> {
+        valid(|all| all.line("reason", reason, NAME_MAX))?;
+        write_once!(self, terms, |changes| {
             let old = self.load::<Order>(id.0).await?;
             let mut order = self.moved(&old, Move::Cancel, expected_version)?;
             changes.replace(&old, &mut order, "order.canceled")?;
-            Ok(order)
+            if !reason.is_empty() {
+                changes.note("reason", reason);
+            }
+            order
         })
-        .await
     }
 
     /// The order after a legal move, or why it is not legal.

@@ -129,7 +129,7 @@ impl Shop {
         if !(0..=TOTAL_MAX).contains(&refund.amount) {
             return Err(Error::invalid("amount", "must be 0 (all that is left) to 1000000000000"));
         }
-        let step = async |charge: &Charge| {
+        let step = |charge: &Charge| {
             let amount = refundable(charge, refund.amount)?;
             Ok((amount, Op::Refund))
         };
@@ -147,7 +147,7 @@ impl Shop {
         if !(0..=TOTAL_MAX).contains(&amount) {
             return Err(Error::invalid("amount", "must be 0 (all of it) to 1000000000000"));
         }
-        let step = async |charge: &Charge| {
+        let step = |charge: &Charge| {
             authorized(charge)?;
             if amount > charge.money.amount {
                 return Err(Error::refused(Reason::CaptureExceeds, "more than was authorised"));
@@ -159,7 +159,7 @@ impl Shop {
 
     /// Gives up money that was authorised.
     pub async fn void_charge(&self, id: ChargeId, expected_version: u64, terms: &Terms) -> Result<Charge> {
-        let step = async |charge: &Charge| {
+        let step = |charge: &Charge| {
             authorized(charge)?;
             Ok((charge.money.amount, Op::Void))
         };
@@ -173,7 +173,7 @@ impl Shop {
         expected_version: u64,
         reason: RefundReason,
         terms: &Terms,
-        judge: impl AsyncFn(&Charge) -> Result<(i64, Op)>,
+        judge: impl Fn(&Charge) -> Result<(i64, Op)>,
     ) -> Result<Charge> {
         if let Some(charge) = self.replay::<Charge>(terms).await? {
             return Ok(charge);
@@ -201,7 +201,7 @@ impl Shop {
         expected_version: u64,
         reason: RefundReason,
         terms: &Terms,
-        judge: impl AsyncFn(&Charge) -> Result<(i64, Op)>,
+        judge: impl Fn(&Charge) -> Result<(i64, Op)>,
     ) -> Result<Option<Open>> {
         for _ in 0..TRIES {
             let was = self.load::<Charge>(id.0).await?;
@@ -214,7 +214,8 @@ impl Shop {
             {
                 return Err(in_progress());
             }
-            let (amount, op) = judge(&was).await?;
+            let (amount, op) = judge(&was)?;
+            self.still_waiting(terms)?;
             let asked = Asked { amount, op, reason };
             let mut changes = Changes::new(self);
             let open = self.draw_up_change(&was, order, &asked, terms, &mut changes)?;

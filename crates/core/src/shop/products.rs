@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::keys::insist;
+use super::keys::{insist, write_once};
 use super::records::{Document, decode};
 use super::{Shop, Terms};
 use crate::error::{Error, Result};
@@ -20,13 +20,12 @@ impl Shop {
     /// Makes a product.
     pub async fn new_product(&self, details: ProductDetails, terms: &Terms) -> Result<Product> {
         valid(|all| details.check(all))?;
-        self.write(terms, async |changes| {
+        write_once!(self, terms, |changes| {
             let (id, created) = (ProductId(self.id()), changes.at);
             let product = Product { id, details: details.clone(), created, updated: created, version: 1 };
             changes.insert(&product, "product.created")?;
-            Ok(product)
+            product
         })
-        .await
     }
 
     /// A product and its SKUs, up to 1000 of them, first made first.
@@ -45,16 +44,15 @@ impl Shop {
         expected_version: u64,
         terms: &Terms,
     ) -> Result<Product> {
-        self.write(terms, async |changes| {
+        write_once!(self, terms, |changes| {
             let old = self.load::<Product>(id.0).await?;
             insist(&old, expected_version)?;
             let mut product = old.clone();
             product.change(&new, fields);
             valid(|all| product.details.check(all))?;
             changes.replace(&old, &mut product, "product.updated")?;
-            Ok(product)
+            product
         })
-        .await
     }
 
     /// A page of products.
@@ -70,13 +68,12 @@ impl Shop {
         if cascade {
             self.delete_skus_of(id).await?;
         }
-        self.write(terms, async |changes| {
+        write_once!(self, terms, |changes| {
             let product = self.load::<Product>(id.0).await?;
             changes.write(Write::NoChildren(id.0));
             changes.delete(&product, "product.deleted");
-            Ok(())
+            ()
         })
-        .await
     }
 
     async fn delete_skus_of(&self, id: ProductId) -> Result<()> {

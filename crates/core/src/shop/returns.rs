@@ -106,6 +106,7 @@ impl Shop {
             let charge = order.charge.ok_or_else(|| Error::internal("a paid order without a charge"))?;
             let charge = self.load::<Charge>(charge.0).await?;
             let plan = plan(request, &order, &charge)?;
+            self.still_waiting(terms)?;
             let mut changes = Changes::new(self);
             let begun = if plan.amount == 0 {
                 Return1::Done(self.take_back_unpaid(&order, &plan, terms, &mut changes)?)

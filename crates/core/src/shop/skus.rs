@@ -1,6 +1,6 @@
 //! SKUs and their stock: make, read, change, list, delete, adjust.
 
-use super::keys::insist;
+use super::keys::{insist, write_once};
 use super::{Shop, Terms};
 use crate::error::{Error, Reason, Result};
 use crate::id::SkuId;
@@ -18,19 +18,17 @@ impl Shop {
             details.check(all);
             check_quantity(quantity, all);
         })?;
-        let sku = self
-            .write(terms, async |changes| {
-                let product = self.load::<Product>(details.parent.0).await?;
-                let mut details = details.clone();
-                details.keep_attributes(&product.details.attributes);
-                let (id, created) = (SkuId(self.id()), changes.at);
-                let sku = Sku { id, details, created, updated: created, version: 1 };
-                changes.check(Kind::Product, product.id.0, None);
-                changes.insert(&sku, "sku.created")?;
-                changes.write(Write::OpenStock { sku: id.0, on_hand: quantity });
-                Ok(sku)
-            })
-            .await?;
+        let sku: Sku = write_once!(self, terms, |changes| {
+            let product = self.load::<Product>(details.parent.0).await?;
+            let mut details = details.clone();
+            details.keep_attributes(&product.details.attributes);
+            let (id, created) = (SkuId(self.id()), changes.at);
+            let sku = Sku { id, details, created, updated: created, version: 1 };
+            changes.check(Kind::Product, product.id.0, None);
+            changes.insert(&sku, "sku.created")?;
+            changes.write(Write::OpenStock { sku: id.0, on_hand: quantity });
+            sku
+        })?;
         self.stocked(sku).await
     }
 
@@ -48,28 +46,26 @@ impl Shop {
         expected_version: u64,
         terms: &Terms,
     ) -> Result<StockedSku> {
-        let sku = self
-            .write(terms, async |changes| {
-                let old = self.load::<Sku>(id.0).await?;
-                insist(&old, expected_version)?;
-                let mut sku = old.clone();
-                sku.change(&new);
-                valid(|all| {
-                    sku.details.check(all);
-                    check_quantity(new.quantity.unwrap_or(0), all);
-                })?;
-                if new.parent.is_some() || new.attributes.is_some() {
-                    let product = self.load::<Product>(sku.details.parent.0).await?;
-                    sku.details.keep_attributes(&product.details.attributes);
-                    changes.check(Kind::Product, product.id.0, None);
-                }
-                changes.replace(&old, &mut sku, "sku.updated")?;
-                if let Some(quantity) = new.quantity {
-                    changes.stock(id, Change::SetAvailable(quantity), None, "set by an update");
-                }
-                Ok(sku)
-            })
-            .await?;
+        let sku: Sku = write_once!(self, terms, |changes| {
+            let old = self.load::<Sku>(id.0).await?;
+            insist(&old, expected_version)?;
+            let mut sku = old.clone();
+            sku.change(&new);
+            valid(|all| {
+                sku.details.check(all);
+                check_quantity(new.quantity.unwrap_or(0), all);
+            })?;
+            if new.parent.is_some() || new.attributes.is_some() {
+                let product = self.load::<Product>(sku.details.parent.0).await?;
+                sku.details.keep_attributes(&product.details.attributes);
+                changes.check(Kind::Product, product.id.0, None);
+            }
+            changes.replace(&old, &mut sku, "sku.updated")?;
+            if let Some(quantity) = new.quantity {
+                changes.stock(id, Change::SetAvailable(quantity), None, "set by an update");
+            }
+            sku
+        })?;
         self.stocked(sku).await
     }
 
@@ -83,20 +79,18 @@ impl Shop {
         terms: &Terms,
     ) -> Result<StockedSku> {
         valid(|all| check_adjustment(delta, reason, all))?;
-        let sku = self
-            .write(terms, async |changes| {
-                let sku = self.load::<Sku>(id.0).await?;
-                insist(&sku, expected_version)?;
-                if !sku.details.finite {
-                    let message = "the inventory of this SKU is infinite; make it finite first";
-                    return Err(Error::refused(Reason::InventoryInfinite, message));
-                }
-                self.room_for(id, delta).await?;
-                changes.check(Kind::Sku, id.0, None);
-                changes.stock(id, Change::Adjust(delta), None, reason);
-                Ok(sku)
-            })
-            .await?;
+        let sku: Sku = write_once!(self, terms, |changes| {
+            let sku = self.load::<Sku>(id.0).await?;
+            insist(&sku, expected_version)?;
+            if !sku.details.finite {
+                let message = "the inventory of this SKU is infinite; make it finite first";
+                return Err(Error::refused(Reason::InventoryInfinite, message));
+            }
+            self.room_for(id, delta).await?;
+            changes.check(Kind::Sku, id.0, None);
+            changes.stock(id, Change::Adjust(delta), None, reason);
+            sku
+        })?;
         self.stocked(sku).await
     }
 
@@ -108,12 +102,11 @@ impl Shop {
 
     /// Deletes a SKU. Its stock record and ledger stay: open payments and later returns of it still add up.
     pub async fn delete_sku(&self, id: SkuId, terms: &Terms) -> Result<()> {
-        self.write(terms, async |changes| {
+        write_once!(self, terms, |changes| {
             let sku = self.load::<Sku>(id.0).await?;
             changes.delete(&sku, "sku.deleted");
-            Ok(())
+            ()
         })
-        .await
     }
 
     /// Says that more than fits was asked, which the store would call a shortage.

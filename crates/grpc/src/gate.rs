@@ -1,0 +1,138 @@
+//! The gate before every rpc: who is it, may they, and what became of the call.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use digota_core::access::Principal;
+use futures_util::FutureExt;
+use http::{Extensions, Request, Response};
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::{Layer, Service};
+
+use crate::access::Rpc;
+use crate::status;
+
+/// Knows the callers.
+pub trait Doors: Send + Sync {
+    /// Who is calling, by what the connection left in the request's extensions.
+    ///
+    /// # Errors
+    /// Why the caller is not known: text for the caller and the log.
+    fn admit(&self, connection: &Extensions) -> Result<Principal, String>;
+}
+
+/// Puts the gate in front of a service.
+#[derive(Clone)]
+pub struct GateLayer {
+    doors: Arc<dyn Doors>,
+}
+
+impl GateLayer {
+    /// A gate with these doors.
+    pub fn new(doors: Arc<dyn Doors>) -> GateLayer {
+        GateLayer { doors }
+    }
+}
+
+impl<S> Layer<S> for GateLayer {
+    type Service = Gate<S>;
+
+    fn layer(&self, inner: S) -> Gate<S> {
+        Gate { inner, doors: Arc::clone(&self.doors) }
+    }
+}
+
+/// A service behind the gate.
+#[derive(Clone)]
+pub struct Gate<S> {
+    inner: S,
+    doors: Arc<dyn Doors>,
+}
+
+impl<S> Service<Request<Body>> for Gate<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let started = Instant::now();
+        let path = request.uri().path().to_owned();
+        let caller = match self.enter(&path, &mut request) {
+            Ok(caller) => caller,
+            Err((caller, status)) => {
+                log(&path, &caller, status.code(), status.message(), started);
+                return Box::pin(async move { Ok(status.into_http()) });
+            }
+        };
+        // The clone that was polled ready serves this call; the fresh one waits for the next.
+        let next = self.inner.clone();
+        let mut ready = std::mem::replace(&mut self.inner, next);
+        Box::pin(async move {
+            let reply = match AssertUnwindSafe(ready.call(request)).catch_unwind().await {
+                Ok(reply) => reply?,
+                Err(panic) => status::bug(&panicked(panic.as_ref())).into_http(),
+            };
+            let (code, message) = outcome(&reply);
+            log(&path, &caller, code, &message, started);
+            Ok(reply)
+        })
+    }
+}
+
+impl<S> Gate<S> {
+    /// Lets a caller in, or says why not. Authorises before anything of the request is looked at.
+    fn enter(&self, path: &str, request: &mut Request<Body>) -> Result<String, (String, Status)> {
+        let principal = self
+            .doors
+            .admit(request.extensions())
+            .map_err(|why| (String::from("-"), Status::unauthenticated(why)))?;
+        let name = principal.name.clone();
+        let Some(rpc) = Rpc::find(path) else {
+            return Err((name, Status::unimplemented("there is no such rpc")));
+        };
+        if !principal.may(rpc.scope) {
+            return Err((name, status::scope_missing(rpc)));
+        }
+        request.extensions_mut().insert(rpc);
+        request.extensions_mut().insert(principal);
+        Ok(name)
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("panic: {}", text.unwrap_or_default())
+}
+
+/// The code of a reply that ended with its headers, which every refusal does; OK otherwise.
+fn outcome(reply: &Response<Body>) -> (Code, String) {
+    let Some(status) = Status::from_header_map(reply.headers()) else { return (Code::Ok, String::new()) };
+    (status.code(), status.message().to_owned())
+}
+
+/// One line per call.
+fn log(rpc: &str, caller: &str, code: Code, message: &str, started: Instant) {
+    let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match code {
+        Code::Ok => tracing::debug!(rpc, caller, ms, "ok"),
+        Code::Internal | Code::Unknown | Code::DataLoss => {
+            tracing::error!(rpc, caller, ms, code = ?code, message, "failed");
+        }
+        _ => tracing::info!(rpc, caller, ms, code = ?code, message, "refused"),
+    }
+}

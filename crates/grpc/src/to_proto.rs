@@ -1,0 +1,208 @@
+//! From the shop's nouns to messages.
+
+use digota_core::order::{Line, Order, Shipping};
+use digota_core::page::Listed;
+use digota_core::payment::{self, RefundStatus};
+use digota_core::product::Product;
+use digota_core::sku::StockedSku;
+use digota_proto::{orderpb, paymentpb, productpb, skupb};
+
+/// A version as the wire has it.
+fn version(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
+/// A total as the wire has it.
+fn total(count: u64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// An amount that is never negative, as the wire has it.
+fn unsigned(amount: i64) -> u64 {
+    u64::try_from(amount).unwrap_or_default()
+}
+
+pub(crate) fn product(product: Product, skus: Vec<StockedSku>) -> productpb::Product {
+    let details = product.details;
+    productpb::Product {
+        id: product.id.to_string(),
+        name: details.name,
+        active: details.active,
+        attributes: details.attributes,
+        description: details.description,
+        images: details.images,
+        metadata: details.metadata,
+        shippable: details.shippable,
+        url: details.url,
+        skus: skus.into_iter().map(sku).collect(),
+        version: version(product.version),
+        created: product.created.seconds(),
+        updated: product.updated.seconds(),
+    }
+}
+
+pub(crate) fn products(list: Listed<Product>) -> productpb::ProductList {
+    productpb::ProductList {
+        products: list.items.into_iter().map(|item| product(item, Vec::new())).collect(),
+        total: total(list.total.count),
+        next_cursor: list.next,
+        total_capped: list.total.capped,
+    }
+}
+
+pub(crate) fn sku(stocked: StockedSku) -> skupb::Sku {
+    let StockedSku { sku, stock } = stocked;
+    let details = sku.details;
+    let kind = if details.finite { skupb::inventory::Type::Finite } else { skupb::inventory::Type::Infinite };
+    skupb::Sku {
+        id: sku.id.to_string(),
+        name: details.name,
+        price: unsigned(details.price),
+        currency: details.currency.number(),
+        active: details.active,
+        parent: details.parent.to_string(),
+        metadata: details.metadata,
+        attributes: details.attributes,
+        image: details.image,
+        package_dimensions: details.package.map(|package| skupb::PackageDimensions {
+            height: package.height,
+            length: package.length,
+            weight: package.weight,
+            width: package.width,
+        }),
+        inventory: Some(skupb::Inventory {
+            quantity: stock.available(),
+            r#type: kind.into(),
+            version: version(stock.version),
+        }),
+        version: version(sku.version),
+        created: sku.created.seconds(),
+        updated: sku.updated.seconds(),
+    }
+}
+
+pub(crate) fn skus(list: Listed<StockedSku>) -> skupb::SkuList {
+    skupb::SkuList {
+        skus: list.items.into_iter().map(sku).collect(),
+        total: total(list.total.count),
+        next_cursor: list.next,
+        total_capped: list.total.capped,
+    }
+}
+
+pub(crate) fn order(order: Order, pending: Option<payment::Charge>) -> orderpb::Order {
+    let currency = order.money.currency.number();
+    orderpb::Order {
+        id: order.id.to_string(),
+        amount: order.money.amount,
+        currency,
+        items: order.lines.into_iter().map(|item| line(item, currency)).collect(),
+        metadata: order.metadata,
+        email: order.email,
+        charge_id: order.charge.map(|charge| charge.to_string()).unwrap_or_default(),
+        status: order.status.number().into(),
+        shipping: order.shipping.map(shipping),
+        refunded_amount: order.refunded,
+        expires: order.expires.seconds(),
+        version: version(order.version),
+        pending_charge: pending.map(charge),
+        created: order.created.seconds(),
+        updated: order.updated.seconds(),
+    }
+}
+
+fn line(line: Line, currency: i32) -> orderpb::OrderItem {
+    orderpb::OrderItem {
+        r#type: line.kind.number(),
+        quantity: line.quantity,
+        amount: line.unit_price,
+        currency,
+        parent: line.sku.map(|sku| sku.to_string()).unwrap_or_default(),
+        description: line.description,
+        returned: line.returned,
+    }
+}
+
+fn shipping(shipping: Shipping) -> orderpb::Shipping {
+    orderpb::Shipping {
+        name: shipping.name,
+        phone: shipping.phone,
+        address: shipping.address.map(|address| orderpb::shipping::Address {
+            line1: address.line1,
+            city: address.city,
+            country: address.country,
+            line2: address.line2,
+            postal_code: address.postal_code,
+            state: address.state,
+        }),
+        carrier: shipping.carrier,
+        tracking_number: shipping.tracking_number,
+    }
+}
+
+pub(crate) fn orders(list: Listed<Order>) -> orderpb::OrderList {
+    orderpb::OrderList {
+        orders: list.items.into_iter().map(|item| order(item, None)).collect(),
+        total: total(list.total.count),
+        next_cursor: list.next,
+        total_capped: list.total.capped,
+    }
+}
+
+pub(crate) fn charge(charge: payment::Charge) -> paymentpb::Charge {
+    let paid = charge.status == payment::ChargeStatus::Succeeded;
+    paymentpb::Charge {
+        id: charge.id.to_string(),
+        statement: charge.statement,
+        charge_amount: unsigned(charge.money.amount),
+        refund_amount: unsigned(charge.refunded),
+        refunds: charge.refunds.into_iter().map(refund).collect(),
+        currency: charge.money.currency.number(),
+        email: charge.email,
+        paid,
+        refunded: charge.refunded > 0,
+        provider_id: charge.provider.number(),
+        provider_charge_id: charge.provider_charge_id,
+        status: charge.status.number().into(),
+        order_id: charge.order.map(|order| order.to_string()).unwrap_or_default(),
+        failure_code: charge.failure.map(|code| code.text().to_owned()).unwrap_or_default(),
+        next_action: charge.next_action.map(|action| paymentpb::NextAction {
+            r#type: action.kind,
+            url: action.url,
+            expires: action.expires.seconds(),
+        }),
+        card_brand: charge.card_brand.map(payment::card::Brand::number).unwrap_or_default(),
+        card_last4: charge.card_last4,
+        metadata: charge.metadata,
+        pending_refund_amount: unsigned(charge.pending_refund),
+        version: version(charge.version),
+        created: charge.created.seconds(),
+        updated: charge.updated.seconds(),
+    }
+}
+
+fn refund(refund: payment::Refund) -> paymentpb::Refund {
+    let status = match refund.status {
+        RefundStatus::Pending => paymentpb::charge::Status::Pending,
+        RefundStatus::Succeeded => paymentpb::charge::Status::Succeeded,
+        RefundStatus::Failed => paymentpb::charge::Status::Failed,
+    };
+    paymentpb::Refund {
+        refund_amount: unsigned(refund.amount),
+        provider_refund_id: refund.provider_refund_id,
+        reason: refund.reason.number(),
+        created: refund.created.seconds(),
+        id: refund.id.to_string(),
+        status: status.into(),
+        failure_code: refund.failure.map(|code| code.text().to_owned()).unwrap_or_default(),
+    }
+}
+
+pub(crate) fn charges(list: Listed<payment::Charge>) -> paymentpb::ChargeList {
+    paymentpb::ChargeList {
+        charges: list.items.into_iter().map(charge).collect(),
+        total: total(list.total.count),
+        next_cursor: list.next,
+        total_capped: list.total.capped,
+    }
+}
