@@ -15,7 +15,7 @@ use super::samples::{batch, check, event, id, insert, order, replace, touched};
 /// Judged while many writers contend, since a reader that saw a gap would never come back for what fills it.
 pub(super) async fn events_are_dense_and_ordered(bed: Bed) {
     let store = bed.open().await;
-    assert_eq!(store.events(0, 10).await, Ok(vec![]));
+    assert_eq!((store.events(0, 10).await, store.last_position().await), (Ok(vec![]), Ok(0)));
     let shared = order(1, "");
     put(&store, [insert(&shared), Write::Append(event(&shared))]).await;
 
@@ -43,6 +43,7 @@ pub(super) async fn events_are_dense_and_ordered(bed: Bed) {
         last,
         "as written, in the order of the batch, no position lost"
     );
+    assert_eq!(store.last_position().await, Ok(length + 2));
     assert_eq!(read(&store, 5, 3).await, events[5..8]);
 }
 
