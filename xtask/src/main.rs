@@ -1,2 +1,44 @@
-//! placeholder
-fn main() {}
+//! The project's own chores: `cargo xtask test | tidy | bench`.
+#![expect(clippy::print_stdout, reason = "a command line tool talks to a person")]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod repo;
+mod test;
+mod tidy;
+
+/// The project's own chores.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Runs every test: tidy, the Rust workspace, the Python clients.
+    Test(test::Options),
+    /// Checks what the compiler does not: headers, crate fences, promises without a case, leftovers, links.
+    Tidy,
+    /// Measures the server beside a bare tonic call in the same run, and holds the ratios against their floors.
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().chore {
+        Chore::Test(options) => test::run(&options),
+        Chore::Tidy => tidy::run(),
+        Chore::Bench(options) => bench::run(&options),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
