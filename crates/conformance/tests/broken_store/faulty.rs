@@ -324,10 +324,6 @@ impl Store for Faulty {
         Ok(position + u64::from(self.has(Fault::LastPositionOneOff)))
     }
 
-    async fn last_position(&self) -> Result<u64, StoreError> {
-        self.sound.last_position().await
-    }
-
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Record>, StoreError> {
         let mut attempts = self.sound.due(now, limit).await?;
         if self.has(Fault::LatestDueFirst) {

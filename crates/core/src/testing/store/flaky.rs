@@ -154,10 +154,6 @@ impl<S: Store> Store for Flaky<S> {
         self.up()?.last_position().await
     }
 
-    async fn last_position(&self) -> Result<u64, StoreError> {
-        self.up()?.last_position().await
-    }
-
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Record>, StoreError> {
         self.up()?.due(now, limit).await
     }

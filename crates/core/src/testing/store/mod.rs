@@ -134,10 +134,6 @@ impl Store for MemoryStore {
         Ok(self.state().position)
     }
 
-    async fn last_position(&self) -> Result<u64, StoreError> {
-        Ok(self.state().position)
-    }
-
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Record>, StoreError> {
         let state = self.state();
         let mut attempts: Vec<&Record> = state
