@@ -364,16 +364,17 @@ impl Store for Faulty {
     }
 
     async fn purge(&self, before: &Horizon) -> Result<u64, StoreError> {
-        let notes = &mut *self.notes.lock().await;
-        if self.has(Fault::PurgesOpenKeys) {
+        if self.has(Fault::PurgesNothing) {
+            return Ok(0);
+        }
+        let dropped = self.sound.purge(before).await?;
+        if self.has(Fault::PurgesOpenKeys) && dropped > 0 {
+            let notes = &mut *self.notes.lock().await;
             let writes = notes.claimed.drain(..).map(Write::Free).collect();
             let at = before.operations;
             _ = self.sound.commit(Batch { operation: notes.mint(), at, writes }).await;
         }
-        match self.fault {
-            Fault::PurgesNothing => Ok(0),
-            _ => self.sound.purge(before).await,
-        }
+        Ok(dropped)
     }
 
     fn exclusive(&self) -> bool {
