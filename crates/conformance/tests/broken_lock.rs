@@ -38,7 +38,7 @@ fn a_bed_counts_the_names_for_a_lock_that_cannot() {
     let bed = || {
         let lock = Plain::new(Fault::CannotCount);
         let lines = lock.lines.clone();
-        let count = move || lines.lock().unwrap().lines.len();
+        let count = move || look(&lines).lines.len();
         Bed::new(lock, TTL).counting(Box::new(move || Box::pin(std::future::ready(count()))))
     };
     assert_eq!(failing(only("names_are_forgotten"), bed), [""; 0]);
@@ -125,7 +125,7 @@ impl Plain {
     }
 
     fn join(&self, name: &str) -> Result<Place, LockError> {
-        let mut lines = self.lines.lock().unwrap();
+        let mut lines = look(&self.lines);
         lines.drawn += 1;
         let number = lines.drawn;
         let name = if self.fault == Fault::OneLineForAll { String::new() } else { name.to_owned() };
@@ -164,7 +164,7 @@ impl Lock for Plain {
     }
 
     fn names(&self) -> Option<usize> {
-        (self.fault != Fault::CannotCount).then(|| self.lines.lock().unwrap().lines.len())
+        (self.fault != Fault::CannotCount).then(|| look(&self.lines).lines.len())
     }
 }
 
@@ -178,13 +178,9 @@ struct Place {
 }
 
 impl Place {
-    fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap()
-    }
-
     fn has_turn(&self) -> bool {
         let now = Instant::now();
-        let mut lines = self.lines();
+        let mut lines = look(&self.lines);
         let Some(line) = lines.lines.get_mut(&self.name) else { return false };
         let overdue = |visitor: &mut Visitor| visitor.until.is_some_and(|until| until <= now);
         if self.fault != Fault::NeverExpires {
@@ -196,7 +192,7 @@ impl Place {
     }
 
     fn leave(&self) {
-        let mut lines = self.lines();
+        let mut lines = look(&self.lines);
         let Some(line) = lines.lines.get_mut(&self.name) else { return };
         if self.fault == Fault::LateReleaseFreesTheNext {
             line.pop_front();
@@ -207,10 +203,11 @@ impl Place {
         }
     }
 
-    fn is_holder(&self) -> bool {
-        let lines = self.lines();
-        let first = lines.lines.get(&self.name).and_then(VecDeque::front);
-        first.filter(|first| first.number == self.number).is_some_and(|first| first.until.is_some())
+    /// When the lease ends, while it has not passed on.
+    fn until(&self) -> Option<Instant> {
+        let lines = look(&self.lines);
+        let first = lines.lines.get(&self.name)?.front()?;
+        if first.number == self.number { first.until } else { None }
     }
 }
 
@@ -221,11 +218,8 @@ impl Lease for Place {
     }
 
     fn is_held(&self) -> bool {
-        let lines = self.lines();
-        let first = lines.lines.get(&self.name).and_then(VecDeque::front);
-        let until = first.filter(|first| first.number == self.number).and_then(|first| first.until);
         let for_ever = matches!(self.fault, Fault::NeverExpires | Fault::LostLooksHeld);
-        for_ever || until.is_some_and(|until| Instant::now() < until)
+        for_ever || self.until().is_some_and(|until| Instant::now() < until)
     }
 
     async fn release(self: Box<Self>) {
@@ -236,12 +230,16 @@ impl Lease for Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let kept = match self.fault {
-            Fault::DropKeeps => self.is_holder(),
-            Fault::ServesTheDead => !self.is_holder(),
+            Fault::DropKeeps => self.until().is_some(),
+            Fault::ServesTheDead => self.until().is_none(),
             _ => false,
         };
         if !kept {
             self.leave();
         }
     }
+}
+
+fn look(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {
+    lines.lock().expect("nothing panics while the lines are locked")
 }
