@@ -1,9 +1,33 @@
 //! The digota server and its command line.
-#![allow(dead_code, unused_imports)]
+//!
+//! - [`cli`]: what can be asked for. [`serve`], [`demo`], [`pretend`], [`ca`] and [`config`] do it.
+//! - [`wiring`]: the only place where edge, shop and adapters meet. [`system`]: time and ids of the real world.
+//! - [`doors`] and [`tls`]: who may enter.
 
 mod ca;
+mod cli;
 mod config;
+mod demo;
+mod dev;
+mod doors;
 mod logging;
+mod pretend;
+mod serve;
+mod system;
 mod tls;
+mod wiring;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    tls::install_provider();
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("digota: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

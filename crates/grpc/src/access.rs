@@ -2,40 +2,51 @@
 
 use digota_core::access::Scope;
 
-/// Every rpc served, with its scope.
-pub const SCOPES: &[(&str, Scope)] = &[
-    ("/productpb.ProductService/New", Scope::Write),
-    ("/productpb.ProductService/Get", Scope::Read),
-    ("/productpb.ProductService/Update", Scope::Write),
-    ("/productpb.ProductService/List", Scope::Read),
-    ("/productpb.ProductService/Delete", Scope::Write),
-    ("/skupb.SkuService/New", Scope::Write),
-    ("/skupb.SkuService/Get", Scope::Read),
-    ("/skupb.SkuService/Update", Scope::Write),
-    ("/skupb.SkuService/Delete", Scope::Write),
-    ("/skupb.SkuService/List", Scope::Read),
-    ("/skupb.SkuService/AdjustInventory", Scope::Write),
-    ("/orderpb.OrderService/New", Scope::Write),
-    ("/orderpb.OrderService/Get", Scope::Read),
-    ("/orderpb.OrderService/Pay", Scope::Write),
-    ("/orderpb.OrderService/Return", Scope::Write),
-    ("/orderpb.OrderService/List", Scope::Read),
-    ("/orderpb.OrderService/Fulfill", Scope::Write),
-    ("/orderpb.OrderService/Cancel", Scope::Write),
-    ("/paymentpb.PaymentService/NewCharge", Scope::Write),
-    ("/paymentpb.PaymentService/RefundCharge", Scope::Write),
-    ("/paymentpb.PaymentService/Get", Scope::Read),
-    ("/paymentpb.PaymentService/List", Scope::Read),
-    ("/paymentpb.PaymentService/Charge", Scope::Write),
-    ("/paymentpb.PaymentService/Refund", Scope::Write),
-    ("/paymentpb.PaymentService/Capture", Scope::Write),
-    ("/paymentpb.PaymentService/Void", Scope::Write),
-    ("/eventpb.EventService/Watch", Scope::Read),
-    ("/grpc.health.v1.Health/Check", Scope::Public),
-    ("/grpc.health.v1.Health/List", Scope::Public),
-    ("/grpc.health.v1.Health/Watch", Scope::Public),
-    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Scope::Public),
-    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Scope::Public),
+/// What a call keeps busy while it lasts: what bounds how many there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// The processor and the storage, for a moment.
+    Short,
+    /// Nothing of ours but memory: it waits for a payment gateway. The shop bounds these.
+    Gateway,
+    /// Nothing: it goes on until the caller ends it. The connection bounds these.
+    Stream,
+}
+
+/// Every rpc served, with its scope and its work.
+pub const RPCS: &[(&str, Scope, Work)] = &[
+    ("/productpb.ProductService/New", Scope::Write, Work::Short),
+    ("/productpb.ProductService/Get", Scope::Read, Work::Short),
+    ("/productpb.ProductService/Update", Scope::Write, Work::Short),
+    ("/productpb.ProductService/List", Scope::Read, Work::Short),
+    ("/productpb.ProductService/Delete", Scope::Write, Work::Short),
+    ("/skupb.SkuService/New", Scope::Write, Work::Short),
+    ("/skupb.SkuService/Get", Scope::Read, Work::Short),
+    ("/skupb.SkuService/Update", Scope::Write, Work::Short),
+    ("/skupb.SkuService/Delete", Scope::Write, Work::Short),
+    ("/skupb.SkuService/List", Scope::Read, Work::Short),
+    ("/skupb.SkuService/AdjustInventory", Scope::Write, Work::Short),
+    ("/orderpb.OrderService/New", Scope::Write, Work::Short),
+    ("/orderpb.OrderService/Get", Scope::Read, Work::Short),
+    ("/orderpb.OrderService/Pay", Scope::Write, Work::Gateway),
+    ("/orderpb.OrderService/Return", Scope::Write, Work::Gateway),
+    ("/orderpb.OrderService/List", Scope::Read, Work::Short),
+    ("/orderpb.OrderService/Fulfill", Scope::Write, Work::Short),
+    ("/orderpb.OrderService/Cancel", Scope::Write, Work::Short),
+    ("/paymentpb.PaymentService/NewCharge", Scope::Write, Work::Gateway),
+    ("/paymentpb.PaymentService/RefundCharge", Scope::Write, Work::Gateway),
+    ("/paymentpb.PaymentService/Get", Scope::Read, Work::Short),
+    ("/paymentpb.PaymentService/List", Scope::Read, Work::Short),
+    ("/paymentpb.PaymentService/Charge", Scope::Write, Work::Gateway),
+    ("/paymentpb.PaymentService/Refund", Scope::Write, Work::Gateway),
+    ("/paymentpb.PaymentService/Capture", Scope::Write, Work::Gateway),
+    ("/paymentpb.PaymentService/Void", Scope::Write, Work::Gateway),
+    ("/eventpb.EventService/Watch", Scope::Read, Work::Stream),
+    ("/grpc.health.v1.Health/Check", Scope::Public, Work::Stream),
+    ("/grpc.health.v1.Health/List", Scope::Public, Work::Stream),
+    ("/grpc.health.v1.Health/Watch", Scope::Public, Work::Stream),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Scope::Public, Work::Stream),
+    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Scope::Public, Work::Stream),
 ];
 
 /// An rpc that is served.
@@ -45,12 +56,15 @@ pub struct Rpc {
     pub path: &'static str,
     /// What a caller needs.
     pub scope: Scope,
+    /// What it keeps busy.
+    pub work: Work,
 }
 
 impl Rpc {
     /// The rpc with this path.
     pub fn find(path: &str) -> Option<Rpc> {
-        SCOPES.iter().find(|(known, _)| *known == path).map(|&(path, scope)| Rpc { path, scope })
+        let row = RPCS.iter().find(|(known, ..)| *known == path);
+        row.map(|&(path, scope, work)| Rpc { path, scope, work })
     }
 }
 
@@ -78,6 +92,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(seen, SCOPES.iter().filter(|(path, _)| !path.starts_with("/grpc.")).count());
+        assert_eq!(seen, RPCS.iter().filter(|(path, ..)| !path.starts_with("/grpc.")).count());
     }
 }

@@ -11,12 +11,13 @@ use std::time::Instant;
 use digota_core::access::Principal;
 use futures_util::FutureExt;
 use http::{Extensions, Request, Response};
+use tokio::sync::{OwnedSemaphorePermit as Place, Semaphore};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-use crate::access::Rpc;
-use crate::status;
+use crate::access::{Rpc, Work};
+use crate::{Limits, status};
 
 /// Knows the callers.
 pub trait Doors: Send + Sync {
@@ -24,19 +25,21 @@ pub trait Doors: Send + Sync {
     ///
     /// # Errors
     /// Why the caller is not known: text for the caller and the log.
-    fn admit(&self, connection: &Extensions) -> Result<Principal, String>;
+    fn admit(&self, connection: &Extensions) -> Result<Arc<Principal>, String>;
 }
 
 /// Puts the gate in front of a service.
 #[derive(Clone)]
 pub struct GateLayer {
     doors: Arc<dyn Doors>,
+    places: Arc<Semaphore>,
 }
 
 impl GateLayer {
-    /// A gate with these doors.
-    pub fn new(doors: Arc<dyn Doors>) -> GateLayer {
-        GateLayer { doors }
+    /// A gate with these doors, behind which so many short calls may be worked on at once.
+    pub fn new(doors: Arc<dyn Doors>, limits: &Limits) -> GateLayer {
+        let places = limits.in_flight_max.min(Semaphore::MAX_PERMITS);
+        GateLayer { doors, places: Arc::new(Semaphore::new(places)) }
     }
 }
 
@@ -44,7 +47,7 @@ impl<S> Layer<S> for GateLayer {
     type Service = Gate<S>;
 
     fn layer(&self, inner: S) -> Gate<S> {
-        Gate { inner, doors: Arc::clone(&self.doors) }
+        Gate { inner, gate: self.clone() }
     }
 }
 
@@ -52,7 +55,7 @@ impl<S> Layer<S> for GateLayer {
 #[derive(Clone)]
 pub struct Gate<S> {
     inner: S,
-    doors: Arc<dyn Doors>,
+    gate: GateLayer,
 }
 
 impl<S> Service<Request<Body>> for Gate<S>
@@ -71,8 +74,8 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let started = Instant::now();
         let path = request.uri().path().to_owned();
-        let caller = match self.enter(&path, &mut request) {
-            Ok(caller) => caller,
+        let (caller, place) = match self.gate.enter(&path, &mut request) {
+            Ok(entered) => entered,
             Err((caller, status)) => {
                 log(&path, &caller, status.code(), status.message(), started);
                 return Box::pin(async move { Ok(status.into_http()) });
@@ -86,6 +89,7 @@ where
                 Ok(reply) => reply?,
                 Err(panic) => status::bug(&panicked(panic.as_ref())).into_http(),
             };
+            drop(place);
             let (code, message) = outcome(&reply);
             log(&path, &caller, code, &message, started);
             Ok(reply)
@@ -93,9 +97,13 @@ where
     }
 }
 
-impl<S> Gate<S> {
+impl GateLayer {
     /// Lets a caller in, or says why not. Authorises before anything of the request is looked at.
-    fn enter(&self, path: &str, request: &mut Request<Body>) -> Result<String, (String, Status)> {
+    fn enter(
+        &self,
+        path: &str,
+        request: &mut Request<Body>,
+    ) -> Result<(String, Option<Place>), (String, Status)> {
         let principal = self
             .doors
             .admit(request.extensions())
@@ -107,9 +115,18 @@ impl<S> Gate<S> {
         if !principal.may(rpc.scope) {
             return Err((name, status::scope_missing(rpc)));
         }
+        let place = self.place(rpc).map_err(|status| (name.clone(), status))?;
         request.extensions_mut().insert(rpc);
         request.extensions_mut().insert(principal);
-        Ok(name)
+        Ok((name, place))
+    }
+
+    /// A place among the short calls worked on at once; refused at once where there is none.
+    fn place(&self, rpc: Rpc) -> Result<Option<Place>, Status> {
+        if rpc.work != Work::Short {
+            return Ok(None);
+        }
+        Arc::clone(&self.places).try_acquire_owned().map(Some).map_err(|_| status::overloaded())
     }
 }
 

@@ -27,10 +27,17 @@ use digota_proto::skupb::sku_service_server::SkuServiceServer;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
-/// The largest request that is read, in bytes.
-pub const REQUEST_MAX: usize = 256 * 1024;
 /// The largest reply that is sent, in bytes.
 pub const REPLY_MAX: usize = 16 * 1024 * 1024;
+
+/// How much the edge takes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Short calls worked on at once; further ones are refused at once.
+    pub in_flight_max: usize,
+    /// The largest request that is read, in bytes.
+    pub request_bytes_max: usize,
+}
 
 /// What every handler works with.
 #[derive(Clone)]
@@ -47,12 +54,12 @@ pub struct Edge {
 ///
 /// # Errors
 /// Where the descriptors built into the binary can't be read: a broken build.
-pub fn routes(edge: Edge) -> Result<Routes, tonic_reflection::server::Error> {
+pub fn routes(edge: Edge, limits: &Limits) -> Result<Routes, tonic_reflection::server::Error> {
     let edge = Arc::new(edge);
     macro_rules! service {
         ($server:ident, $handler:path) => {
             $server::new($handler(Arc::clone(&edge)))
-                .max_decoding_message_size(REQUEST_MAX)
+                .max_decoding_message_size(limits.request_bytes_max)
                 .max_encoding_message_size(REPLY_MAX)
         };
     }

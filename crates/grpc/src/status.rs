@@ -61,6 +61,11 @@ pub fn bug(cause: &str) -> Status {
     plain(Code::Internal, "INTERNAL", format!("internal error {id}"), [("id".to_owned(), id)])
 }
 
+/// More calls are being worked on than the operator allows.
+pub fn overloaded() -> Status {
+    of(Error::Overloaded { what: "the server".into(), retry_after: Duration::from_millis(200) })
+}
+
 /// The caller is known, and may not do this.
 pub fn scope_missing(rpc: Rpc) -> Status {
     let scope = format!("{:?}", rpc.scope).to_uppercase();

@@ -1,6 +1,7 @@
 //! On what terms a caller waits: its deadline and its idempotency key.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use digota_core::access::Principal;
@@ -100,10 +101,10 @@ impl Edge {
     pub(crate) async fn detached<T: Send + 'static, F: Future<Output = Result<T>> + Send + 'static>(
         &self,
         terms: Terms,
-        run: impl FnOnce(std::sync::Arc<Shop>, Terms) -> F,
+        run: impl FnOnce(Arc<Shop>, Terms) -> F,
     ) -> Result<T> {
         let (progress, answer_by) = (terms.progress.clone(), terms.answer_by);
-        let task = self.tasks.spawn(run(std::sync::Arc::clone(&self.shop), terms));
+        let task = self.tasks.spawn(run(Arc::clone(&self.shop), terms));
         let wait = answer_by.since(self.shop.now()) + PATIENCE;
         match tokio::time::timeout(wait, task).await {
             Ok(Ok(result)) => result,
@@ -133,7 +134,7 @@ fn key<M: Fingerprint>(request: &Request<M>) -> Result<Option<Key>> {
         Error::invalid("idempotency-key", rule)
     })?;
     let (Some(rpc), Some(principal)) =
-        (request.extensions().get::<Rpc>(), request.extensions().get::<Principal>())
+        (request.extensions().get::<Rpc>(), request.extensions().get::<Arc<Principal>>())
     else {
         return Err(Error::internal("a request passed no gate"));
     };

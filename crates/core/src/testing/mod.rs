@@ -1,4 +1,5 @@
 //! Fakes of the ports, for fast tests. Each passes the conformance suite of its port.
 
+pub mod gateway;
 pub mod lock;
 pub mod store;

@@ -5,6 +5,6 @@ mod command;
 mod folder;
 mod listing;
 
-pub(crate) use authority::{Authority, Issued, Validity};
+pub(crate) use authority::Validity;
 pub(crate) use command::Command;
 pub(crate) use folder::Folder;

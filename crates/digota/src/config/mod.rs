@@ -19,12 +19,6 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use key::{Key, Kind};
 pub(crate) use listen::Listen;
-pub(crate) use nearest::nearest;
-pub(crate) use problem::{Problem, Problems};
-pub(crate) use secret::{Address, Secret};
-pub(crate) use settings::{
-    Account, ClientEntry, Format, Level, Limits, Locker, Log, Order, Payments, Settings, Storage, Tls,
-};
-pub(crate) use sources::{Loaded, Origin, Sources};
+pub(crate) use settings::{Account, ClientEntry, Format, Level, Log, Settings};
+pub(crate) use sources::Sources;

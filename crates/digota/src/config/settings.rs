@@ -94,6 +94,8 @@ section! {
         address: Option<Address> = None,
         /// For a sandbox inside the server: the file that keeps its record of what it did.
         log: Option<PathBuf> = None,
+        /// For a sandbox inside the server: how long it takes to answer, in milliseconds.
+        delay_ms: u64 = 0,
     }
 }
 

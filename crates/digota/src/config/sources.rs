@@ -59,8 +59,9 @@ impl Sources {
     }
 
     /// Adds a layer right above the defaults: paths as `explain` prints them, values as in the environment.
-    pub(crate) fn preset(mut self, label: &'static str, values: &[(&str, &str)]) -> Self {
-        self.preset.extend(values.iter().map(|(path, text)| (label, path.to_string(), text.to_string())));
+    pub(crate) fn preset(mut self, label: &'static str, values: &[(&str, impl AsRef<str>)]) -> Self {
+        self.preset
+            .extend(values.iter().map(|(path, text)| (label, path.to_string(), text.as_ref().to_owned())));
         self
     }
 

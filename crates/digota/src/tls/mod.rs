@@ -20,9 +20,8 @@ mod whitelist;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use connection::{Io, Peer};
+pub(crate) use connection::Peer;
 pub(crate) use credentials::{Credentials, Files, MinVersion};
-pub(crate) use error::Error;
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use issuer::Issuer;
 pub(crate) use leaf::Leaf;
@@ -30,7 +29,7 @@ pub(crate) use listener::{Listener, bind};
 pub(crate) use pem::File;
 pub(crate) use pem::{read_certificates, read_private};
 pub(crate) use serial::Serial;
-pub(crate) use whitelist::{Duplicate, Whitelist};
+pub(crate) use whitelist::Whitelist;
 
 /// Makes aws-lc the process-wide provider of cryptography; later calls do nothing.
 ///

@@ -1,0 +1,107 @@
+//! Where edge, shop and adapters meet: from settings to a shop that is open.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use arc_swap::ArcSwap;
+use digota_core::payment::Provider;
+use digota_core::port::{Clock, Gateway, Lock, Store};
+use digota_core::shop::{Policy, Ports, Shop};
+use digota_grpc::gate::Doors;
+use digota_lock::MemoryLock;
+use serde_json::json;
+
+use crate::config::{Account, Settings};
+use crate::doors::{Listed, Open};
+use crate::system::{RandomIds, SystemClock};
+use crate::tls::{Credentials, Whitelist};
+
+/// Opens the shop on the configured storage, lock and gateways.
+pub(crate) async fn shop(settings: &Settings) -> anyhow::Result<Shop> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ports = Ports {
+        store: store(settings).await?,
+        lock: lock(settings)?,
+        gateways: gateways(settings, &clock)?,
+        clock,
+        ids: Arc::new(RandomIds),
+    };
+    let policy = Policy {
+        order_ttl: Duration::from_secs(settings.order.ttl_s),
+        payments_in_flight_max: settings.payments.in_flight_max,
+        ..Policy::default()
+    };
+    Ok(Shop::new(ports, policy))
+}
+
+async fn store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    let storage = &settings.storage;
+    let config = digota_storage::Config {
+        handler: storage.handler.clone(),
+        address: vec![storage.address.expose().to_owned()],
+        username: storage.username.clone().unwrap_or_default(),
+        password: storage.password.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default(),
+        database: storage.database.clone().unwrap_or_default(),
+    };
+    digota_storage::open(&config).await.context("cannot open the storage")
+}
+
+fn lock(settings: &Settings) -> anyhow::Result<Arc<dyn Lock>> {
+    match settings.locker.handler.as_str() {
+        "memory" => Ok(MemoryLock::new(MemoryLock::DEFAULT_TTL)),
+        other => bail!(
+            "locker.handler {other:?} is not built into this digota; there are: {}",
+            digota_lock::ADAPTERS.join(", ")
+        ),
+    }
+}
+
+fn gateways(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<BTreeMap<Provider, Arc<dyn Gateway>>> {
+    let mut gateways = BTreeMap::new();
+    for account in &settings.payment {
+        let (provider, gateway) = gateway(account, settings.payments.gateway_timeout_ms, clock)
+            .with_context(|| format!("cannot open the payment provider {}", account.provider))?;
+        if gateways.insert(provider, gateway).is_some() {
+            bail!("the payment provider {} is configured twice", account.provider);
+        }
+    }
+    Ok(gateways)
+}
+
+fn gateway(
+    account: &Account,
+    timeout_ms: u64,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<(Provider, Arc<dyn Gateway>)> {
+    let named = |provider: &Provider| provider.name().eq_ignore_ascii_case(&account.provider);
+    let Some(provider) = Provider::ALL.into_iter().find(named) else {
+        bail!("there is no such payment provider")
+    };
+    let settings = json!({
+        "url": account.address.as_ref().map(|address| address.expose()),
+        "journal": account.log,
+        "delay_ms": account.delay_ms,
+        "total_limit_ms": timeout_ms,
+    });
+    let name = provider.name().to_ascii_lowercase();
+    Ok((provider, digota_gateway::open(&name, settings, Arc::clone(clock))?))
+}
+
+/// The doors of a server with TLS: its credentials, and its whitelist.
+pub(crate) fn doors(settings: &Settings) -> anyhow::Result<(Option<Credentials>, Arc<dyn Doors>)> {
+    let Some(files) = settings.tls_files().filter(|_| !settings.insecure) else {
+        return Ok((None, Arc::new(Open::new())));
+    };
+    let credentials = Credentials::load(&files, settings.tls.min_version)?;
+    let whitelist = Whitelist::new(&settings.clients, &credentials.authority).map_err(|twice| {
+        let all: Vec<String> = twice.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("clients: {}", all.join("; "))
+    })?;
+    let doors = Arc::new(Listed(ArcSwap::from_pointee(whitelist)));
+    Ok((Some(credentials), doors))
+}
