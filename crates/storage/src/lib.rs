@@ -1,1 +1,70 @@
-//! placeholder
+//! Adapters of the store port. Each is a folder here and one word in the list below.
+
+use std::sync::Arc;
+
+use digota_core::port::Store;
+
+/// Lists the adapters: a module each, picked by its name.
+macro_rules! adapters {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        $($(#[$doc])* pub mod $name;)+
+
+        /// The names that [`Config::handler`] may have.
+        pub const HANDLERS: &[&str] = &[$(stringify!($name)),+];
+
+        /// Opens the storage that the configuration names.
+        ///
+        /// # Errors
+        /// Says in words for the operator why it can't be opened.
+        pub async fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
+            match config.handler.as_str() {
+                $(stringify!($name) => $name::open(config).await.map_err(|error| OpenError::Adapter(Box::new(error))),)+
+                other => Err(OpenError::UnknownHandler { handler: other.to_owned() }),
+            }
+        }
+    };
+}
+
+adapters! {
+    sqlite,
+}
+
+/// Where the shop is kept.
+#[derive(Clone, Default)]
+pub struct Config {
+    /// Which adapter; one of [`HANDLERS`].
+    pub handler: String,
+    /// Where it is: a file for `sqlite`, hosts for servers.
+    pub address: Vec<String>,
+    /// Who we are to a server; empty if it does not ask.
+    pub username: String,
+    /// What proves it.
+    pub password: String,
+    /// Which of a server's databases.
+    pub database: String,
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { handler, address, database, .. } = self;
+        f.debug_struct("Config")
+            .field("handler", handler)
+            .field("address", address)
+            .field("database", database)
+            .finish()
+    }
+}
+
+/// Why no storage was opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is no adapter of that name.
+    #[error("there is no storage handler {handler:?}; there are: {}", HANDLERS.join(", "))]
+    UnknownHandler {
+        /// The name.
+        handler: String,
+    },
+    /// The adapter can't open it.
+    #[error(transparent)]
+    Adapter(Box<dyn std::error::Error + Send + Sync>),
+}

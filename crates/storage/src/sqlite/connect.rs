@@ -1,0 +1,55 @@
+//! Connections, each set up for what it is for.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::OpenError;
+
+/// How long a lock that another program holds is waited for.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Statements that a connection keeps prepared: more than there are.
+const STATEMENTS: usize = 200;
+
+/// The connection that writes.
+pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
+    let open = || {
+        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        connection.execute_batch(
+            "PRAGMA synchronous = FULL;
+             PRAGMA foreign_keys = ON;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA cache_size = -16384;",
+        )?;
+        // Cuts the file back after it had to grow: 64 MiB.
+        connection.query_row("PRAGMA journal_size_limit = 67108864", [], |_| Ok(()))?;
+        Ok((connection, mode))
+    };
+    let (connection, mode) = open().map_err(|source| OpenError::Database { path: path.into(), source })?;
+    match mode.as_str() {
+        "wal" => Ok(connection),
+        other => Err(OpenError::Foreign {
+            path: path.into(),
+            why: format!("its journal mode is {other}, and the file system does not allow a write-ahead log"),
+        }),
+    }
+}
+
+/// A connection that can only read.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
+    Ok(connection)
+}
+
+fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    // A connection is never used by two threads at once.
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}

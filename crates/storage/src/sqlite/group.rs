@@ -1,0 +1,85 @@
+//! What the batches of one transaction have in common: each stock and each counter is written once for all of them.
+
+use std::collections::BTreeMap;
+
+use digota_core::stock::Stock;
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::counter::Counter;
+
+/// A transaction under way, with what it has not written yet.
+pub(super) struct Group<'c> {
+    pub(super) connection: &'c Connection,
+    stock: BTreeMap<Uuid, Stock>,
+    counters: BTreeMap<Counter, i64>,
+    last_event: Option<i64>,
+}
+
+impl<'c> Group<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self { connection, stock: BTreeMap::new(), counters: BTreeMap::new(), last_event: None }
+    }
+
+    /// The stock of a SKU after the batches before.
+    pub(super) fn stock(&self, sku: Uuid) -> rusqlite::Result<Option<Stock>> {
+        match self.stock.get(&sku) {
+            Some(stock) => Ok(Some(*stock)),
+            None => stored_stock(self.connection, sku),
+        }
+    }
+
+    /// Changes the stock of a SKU.
+    pub(super) fn set_stock(&mut self, sku: Uuid, stock: Stock) {
+        self.stock.insert(sku, stock);
+    }
+
+    /// A total after the batches before.
+    pub(super) fn total(&self, counter: &Counter) -> rusqlite::Result<i64> {
+        Ok(counter.read(self.connection)? + self.counters.get(counter).copied().unwrap_or(0))
+    }
+
+    /// Changes a total.
+    pub(super) fn add(&mut self, counter: Counter, n: i64) {
+        *self.counters.entry(counter).or_default() += n;
+    }
+
+    /// The position of the next event.
+    pub(super) fn next_position(&mut self) -> rusqlite::Result<i64> {
+        let last = match self.last_event {
+            Some(last) => last,
+            None => self.total(&Counter::Event)?,
+        };
+        self.last_event = Some(last + 1);
+        self.add(Counter::Event, 1);
+        Ok(last + 1)
+    }
+
+    /// Writes what is left to write.
+    pub(super) fn flush(self) -> rusqlite::Result<()> {
+        for (sku, stock) in self.stock {
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO stock (sku, on_hand, reserved, version) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (sku)
+                     DO UPDATE SET on_hand = excluded.on_hand, reserved = excluded.reserved, version = excluded.version",
+                )?
+                .execute(params![sku, stock.on_hand, stock.reserved, stock.version.cast_signed()])?;
+        }
+        let changed = self.counters.into_iter().filter(|(_, n)| *n != 0);
+        for (counter, n) in changed {
+            counter.add(self.connection, n)?;
+        }
+        Ok(())
+    }
+}
+
+/// The stock of a SKU as it is in the table.
+pub(super) fn stored_stock(connection: &Connection, sku: Uuid) -> rusqlite::Result<Option<Stock>> {
+    connection
+        .prepare_cached("SELECT on_hand, reserved, version FROM stock WHERE sku = ?1")?
+        .query_row([sku], |row| {
+            let version: i64 = row.get(2)?;
+            Ok(Stock { on_hand: row.get(0)?, reserved: row.get(1)?, version: version.cast_unsigned() })
+        })
+        .optional()
+}

@@ -1,0 +1,275 @@
+//! The one thread that writes. It takes whatever waits into one transaction, and answers once that is on the disk.
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+
+use digota_core::port::store::{
+    Batch, CommitError, Committed, Horizon, Refusal, Resolution, StoreError,
+};
+use digota_core::time::Timestamp;
+use rusqlite::config::DbConfig;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::apply;
+use super::checkpoint::Checkpoints;
+use super::file::Identity;
+use super::error::{Fault, explain, failed, is_harmless_at_commit, is_of_one_batch};
+use super::group::Group;
+
+/// The most pieces of work that wait; more are turned away at once.
+const QUEUE_MAX: usize = 4096;
+
+/// The most pieces of work in one transaction.
+const GROUP_MAX: usize = 1024;
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(super) enum Work {
+    Commit(Batch),
+    Resolve(Uuid),
+    Purge(Horizon),
+    /// Lets a test break things from inside.
+    #[cfg(test)]
+    Sabotage(fn(&Connection)),
+}
+
+/// What it did, in the transaction that was committed.
+#[derive(Clone, Debug)]
+pub(super) enum Done {
+    Committed(Committed),
+    Refused(Refusal),
+    Resolved(Resolution),
+    Purged(u64),
+    /// This one failed, and the others of its group did not.
+    Failed(StoreError),
+    #[cfg(test)]
+    Sabotaged,
+}
+
+impl Done {
+    /// The error where something else should have been done.
+    pub(super) fn into_error(self) -> StoreError {
+        match self {
+            Done::Failed(error) => error,
+            other => StoreError::Broken(format!("the writer did something else: {other:?}")),
+        }
+    }
+}
+
+/// Set once the disk can't be trusted any more: why. Nothing is written or read from then on.
+pub(super) type Stopped = Arc<OnceLock<String>>;
+
+/// The way to the writer thread. When it is dropped, the thread finishes what waits and closes the database.
+pub(super) struct Writer {
+    queue: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Job {
+    work: Work,
+    reply: oneshot::Sender<Result<Done, CommitError>>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(writing: Loop) -> std::io::Result<Self> {
+        let (queue, jobs) = sync_channel(QUEUE_MAX);
+        let thread = std::thread::Builder::new().name("digota-write".into());
+        let thread = thread.spawn(move || writing.run(&jobs))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Has work done. It is done even if the caller no longer waits.
+    pub(super) async fn run(&self, work: Work) -> Result<Done, CommitError> {
+        let (reply, answer) = oneshot::channel();
+        let queue = self.queue.as_ref().expect("taken only by drop");
+        queue.try_send(Job { work, reply }).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Overloaded,
+            TrySendError::Disconnected(_) => StoreError::Unavailable("its writer failed; restart".into()),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(CommitError::Unknown("the storage's writer failed".into())))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the storage's writer had failed");
+        }
+    }
+}
+
+/// What the thread does, and with what.
+pub(super) struct Loop {
+    connection: Connection,
+    file: Identity,
+    stopped: Stopped,
+    checkpoints: Checkpoints,
+    /// The latest moment that a batch spoke of: the store has no clock.
+    latest: Timestamp,
+}
+
+impl Loop {
+    pub(super) fn new(mut connection: Connection, file: Identity, stopped: Stopped) -> rusqlite::Result<Self> {
+        let checkpoints = Checkpoints::watch(&mut connection)?;
+        let latest = "SELECT coalesce(max(at), 0) FROM operations";
+        let latest = Timestamp(connection.query_row(latest, [], |row| row.get(0))?);
+        Ok(Self { connection, file, stopped, checkpoints, latest })
+    }
+
+    fn run(mut self, jobs: &Receiver<Job>) {
+        while let Ok(first) = jobs.recv() {
+            let mut group = vec![first];
+            let outcome = match self.stopped.get() {
+                Some(why) => Err(StoreError::Unavailable(why.clone()).into()),
+                None => self.run_group(&mut group, jobs),
+            };
+            answer(group, outcome);
+            if self.stopped.get().is_none() {
+                self.checkpoints.run_if_due(&self.connection);
+            }
+        }
+        if self.stopped.get().is_none() {
+            self.checkpoints.run_last(&self.connection);
+        }
+    }
+
+    /// Commits a group; more work joins while it is applied. What was done for each, or why nothing was done for any.
+    fn run_group(&mut self, group: &mut Vec<Job>, jobs: &Receiver<Job>) -> Result<Vec<Done>, CommitError> {
+        let outcome = match self.apply_all(group, jobs) {
+            Err(error) if is_of_one_batch(&error) => {
+                tracing::warn!(%error, "a batch failed where it should not; its group is applied again");
+                self.roll_back();
+                self.apply_each(group)
+            }
+            outcome => outcome,
+        };
+        let done = outcome.map_err(|error| {
+            tracing::error!(%error, "the storage failed");
+            self.roll_back();
+            failed(&error)
+        })?;
+        self.commit()?;
+        Ok(done)
+    }
+
+    /// Applies work without a net: a refused batch has written nothing.
+    fn apply_all(&mut self, group: &mut Vec<Job>, jobs: &Receiver<Job>) -> rusqlite::Result<Vec<Done>> {
+        execute(&self.connection, "BEGIN IMMEDIATE")?;
+        let mut state = Group::new(&self.connection);
+        let mut done = vec![];
+        loop {
+            done.push(apply_one(&mut state, &mut self.latest, &group[done.len()].work)?);
+            if done.len() == GROUP_MAX {
+                break;
+            }
+            match jobs.try_recv() {
+                Ok(job) => group.push(job),
+                Err(_) => break,
+            }
+        }
+        state.flush()?;
+        Ok(done)
+    }
+
+    /// Applies work with a savepoint each, so that what fails takes nothing else with it.
+    fn apply_each(&mut self, group: &[Job]) -> rusqlite::Result<Vec<Done>> {
+        execute(&self.connection, "BEGIN IMMEDIATE")?;
+        let mut done = vec![];
+        for job in group {
+            execute(&self.connection, "SAVEPOINT one")?;
+            let mut state = Group::new(&self.connection);
+            let outcome = apply_one(&mut state, &mut self.latest, &job.work);
+            done.push(match outcome.and_then(|done| state.flush().map(|()| done)) {
+                Ok(done) => done,
+                Err(error) if is_of_one_batch(&error) => {
+                    execute(&self.connection, "ROLLBACK TO one")?;
+                    Done::Failed(failed(&error))
+                }
+                Err(error) => return Err(error),
+            });
+            execute(&self.connection, "RELEASE one")?;
+        }
+        Ok(done)
+    }
+
+    fn commit(&self) -> Result<(), CommitError> {
+        if !self.file.is_in_place() {
+            self.roll_back();
+            let why = self.stop("its file was moved or removed");
+            return Err(StoreError::Unavailable(why).into());
+        }
+        let Err(error) = execute(&self.connection, "COMMIT") else { return Ok(()) };
+        if is_harmless_at_commit(&error) {
+            tracing::error!(%error, "the storage could not commit");
+            self.roll_back();
+            return Err(failed(&error).into());
+        }
+        // After a failed fsync nobody knows what is on the disk, and another try could lie.
+        Err(CommitError::Unknown(self.stop(&explain(&error))))
+    }
+
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = execute(&self.connection, "ROLLBACK")
+        {
+            self.stop(&explain(&error));
+        }
+    }
+
+    /// Stops for good: what is on the disk is found out by the next start.
+    fn stop(&self, why: &str) -> String {
+        tracing::error!(why, "the storage stopped");
+        if let Err(error) = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+            tracing::error!(%error, "closing will try to move the log into the database");
+        }
+        self.stopped.get_or_init(|| format!("it stopped because {why}; restart")).clone()
+    }
+}
+
+fn apply_one(group: &mut Group<'_>, latest: &mut Timestamp, work: &Work) -> rusqlite::Result<Done> {
+    match work {
+        Work::Commit(batch) => {
+            *latest = batch.at.max(*latest);
+            match apply::commit(group, batch) {
+                Ok(committed) => Ok(Done::Committed(committed)),
+                Err(Fault::Refused(refusal)) => Ok(Done::Refused(refusal)),
+                Err(Fault::Failed(error)) => Ok(Done::Failed(error)),
+                Err(Fault::Sql(error)) => Err(error),
+            }
+        }
+        Work::Resolve(operation) => apply::resolve(group.connection, *operation, *latest).map(Done::Resolved),
+        Work::Purge(before) => apply::purge(group.connection, before).map(Done::Purged),
+        #[cfg(test)]
+        Work::Sabotage(sabotage) => {
+            sabotage(group.connection);
+            Ok(Done::Sabotaged)
+        }
+    }
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+fn answer(group: Vec<Job>, outcome: Result<Vec<Done>, CommitError>) {
+    match outcome {
+        Ok(done) => {
+            for (job, done) in group.into_iter().zip(done) {
+                drop(job.reply.send(Ok(done)));
+            }
+        }
+        Err(error) => {
+            for job in group {
+                drop(job.reply.send(Err(error.clone())));
+            }
+        }
+    }
+}
