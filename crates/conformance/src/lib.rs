@@ -2,7 +2,7 @@
 //!
 //! An adapter's crate has a test without a harness of its own that calls [`run`] with the [`trials`] of its adapters, each
 //! case on a fresh test bed. Their names read `store::sqlite::a_batch_is_all_or_nothing`. A case is worth something only if
-//! it fails against an adapter that breaks its promise: `tests/broken.rs` keeps such adapters.
+//! it fails against an adapter that breaks its promise: `tests/broken_*` keep such adapters.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

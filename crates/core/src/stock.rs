@@ -29,6 +29,10 @@ impl Stock {
     /// The stock after a change and the movement's two deltas (`on_hand`, `reserved`), or `None` where the guard forbids it.
     pub fn moved(&self, change: Change) -> Option<(Stock, i64, i64)> {
         let (on_hand, reserved) = match change {
+            // Only a hand's adjustment may have either sign: a negative reservation would be a release in disguise.
+            Change::Reserve(n) | Change::Consume(n) | Change::Release(n) | Change::Return(n) if n < 0 => {
+                return None;
+            }
             Change::Reserve(n) if n <= self.available() => (0, n),
             Change::Reserve(_) => return None,
             Change::Consume(n) => (n.checked_neg()?, n.checked_neg()?),
