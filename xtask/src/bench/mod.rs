@@ -12,6 +12,7 @@ use clap::Args;
 mod build;
 mod load;
 mod plan;
+mod quiet;
 mod report;
 mod servers;
 mod stage;
@@ -67,12 +68,13 @@ fn measure(load: &Load<'_>, digota: &Server, bare: &Server) -> Result<Row> {
     let (plan, count) = (load.plan, load.rounds.count);
     let mut pairs = vec![];
     for round in 1..=count {
+        let others_percent = quiet::others_percent();
         let product = load.product(&digota.address)?;
         let bare = match plan.baseline {
             Baseline::Bare => Some(load.bare(&bare.address, &product)?),
             Baseline::Gateway => None,
         };
-        let pair = Pair { ratio: plan.ratio(&product, bare.as_ref()), product, bare };
+        let pair = Pair { ratio: plan.ratio(&product, bare.as_ref()), product, bare, others_percent };
         println!("{} c={} round {round} of {count}: {pair}", plan.flow, plan.concurrency);
         pairs.push(pair);
     }
@@ -84,6 +86,8 @@ struct Pair {
     product: Measured,
     bare: Option<Measured>,
     ratio: f64,
+    /// How much of the machine was busy with something else just before.
+    others_percent: Option<u64>,
 }
 
 impl std::fmt::Display for Pair {

@@ -21,6 +21,9 @@ const NOTES: &[&str] = &[
     "mean_group: unknown; the server does not yet say how many batches it commits together",
 ];
 
+/// What others may use of the machine without spoiling the measurement, in percent.
+const QUIET_PERCENT: u64 = 10;
+
 /// The medians of a row's rounds.
 #[derive(Serialize)]
 pub(super) struct Row {
@@ -40,6 +43,8 @@ pub(super) struct Row {
     goal: f64,
     /// Whether the ratio reaches the floor.
     pub(super) holds: bool,
+    /// The largest share of the machine, in percent, that was busy with something else just before a round.
+    others_percent: Option<u64>,
     /// The ratio of each round.
     ratios: Vec<f64>,
 }
@@ -71,6 +76,7 @@ impl Row {
             mean_group: None,
             floor: plan.floor,
             goal: plan.goal,
+            others_percent: pairs.iter().filter_map(|pair| pair.others_percent).max(),
             holds: ratio >= plan.floor,
             ratios,
         }
@@ -103,7 +109,13 @@ impl fmt::Display for Report {
             "group"
         )?;
         self.rows.iter().try_for_each(|row| writeln!(out, "{row}"))?;
-        self.notes.iter().try_for_each(|note| writeln!(out, "  {note}"))
+        self.notes.iter().try_for_each(|note| writeln!(out, "  {note}"))?;
+        match self.rows.iter().filter_map(|row| row.others_percent).max() {
+            Some(busy) if busy > QUIET_PERCENT => {
+                writeln!(out, "  NOT QUIET: something else used up to {busy} % of the machine; measure again")
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -140,7 +152,12 @@ mod tests {
 
     fn pair(ratio: f64) -> Pair {
         let product = Measured { rps: ratio, p50_us: 10, ..Measured::default() };
-        Pair { product, bare: Some(Measured { rps: 1.0, ..Measured::default() }), ratio }
+        Pair {
+            product,
+            bare: Some(Measured { rps: 1.0, ..Measured::default() }),
+            ratio,
+            others_percent: Some(3),
+        }
     }
 
     #[test]
