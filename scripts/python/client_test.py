@@ -5,8 +5,8 @@
     target/python-venv/bin/pip install -r scripts/python/requirements.txt
     target/python-venv/bin/python scripts/python/client_test.py
 
-Every function `test_…` is a test; they run in this order, on one server. Exits 0 if all pass. The server is $DIGOTA_BIN, or
-the debug build, which is made if it is missing.
+Every function `test_…` is a test; they run in this order, on one server. Exits 0 if all pass. The server is
+$DIGOTA_BIN, or the debug build, which is made if it is missing.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.error
+import urllib.request
 import uuid
 from pathlib import Path
 
@@ -26,7 +28,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc
 from check_protos import compile_to
-from digota_server import ROOT, Authority, connect, environment, run, serving
+from digota_server import ROOT, Authority, connect, environment, pretending, run, serving
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
@@ -58,7 +60,8 @@ class Client:
         self.events = event_pb2_grpc.EventServiceStub(channel)
 
     def product(self, **more):
-        return self.products.New(product_pb2.NewRequest(**{"name": "Football ticket", "active": True} | more), timeout=5)
+        request = product_pb2.NewRequest(**{"name": "Football ticket", "active": True} | more)
+        return self.products.New(request, timeout=5)
 
     def sku(self, price=4726, quantity=10, **more):
         stock = sku_pb2.Inventory(type=sku_pb2.Inventory.Finite, quantity=quantity)
@@ -76,6 +79,14 @@ class Client:
 
     def pay(self, order, number=VISA, key=None, **more):
         return self.orders.Pay(payment_of(order, number, **more), timeout=10, metadata=keyed(key))
+
+    def once(self, order, holds, seconds=15):
+        """The order as soon as something holds of it."""
+        end = time.monotonic() + seconds
+        while not holds(order := self.orders.Get(order_pb2.GetRequest(id=order.id), timeout=5)):
+            assert time.monotonic() < end, f"not within {seconds} s: {order}"
+            time.sleep(0.05)
+        return order
 
     def charge(self, order):
         return self.payments.Get(payment_pb2.GetRequest(id=order.chargeId), timeout=5)
@@ -335,15 +346,38 @@ def test_the_same_key_pays_once_and_answers_twice(stage):
     expect(no, grpc.StatusCode.INVALID_ARGUMENT, "IDEMPOTENCY_KEY_REUSED")
 
 
-def test_a_challenge_is_shown_only_to_who_asks_for_it(stage):
-    shop = stage.shop
-    order, number = shop.order(shop.sku()), "4000000001000167"
-    no = refused(shop.pay, order, number)
+def test_a_buyer_who_can_not_be_asked_is_refused(stage):
+    no = refused(stage.shop.pay, stage.shop.order(stage.shop.sku()), "4000000001000167")
     expect(no, grpc.StatusCode.FAILED_PRECONDITION, "authentication_required")
-    pending = shop.pay(order, number, allow_pending=True, return_url="https://shop.example/back")
-    assert pending.Status == Status.Created
-    assert pending.pending_charge.status == payment_pb2.Charge.REQUIRES_ACTION
-    assert (pending.pending_charge.next_action.type, bool(pending.pending_charge.next_action.url)) == ("redirect", True)
+
+
+def test_a_buyer_who_is_asked_and_agrees_has_paid(stage):
+    shop = stage.shop
+    back = "https://shop.example/back"
+    order = shop.pay(shop.order(shop.sku()), "4000000001000167", allow_pending=True, return_url=back)
+    assert (order.Status, order.pending_charge.status) == (Status.Created, payment_pb2.Charge.REQUIRES_ACTION)
+    action = order.pending_charge.next_action
+    with urllib.request.urlopen(action.url, timeout=5) as page:
+        assert "html" in page.headers["content-type"], page.headers
+    agree(action.url + "?result=ok")
+    paid = shop.once(order, lambda order: order.Status == Status.Paid)
+    assert not paid.HasField("pending_charge")
+    assert shop.charge(paid).status == payment_pb2.Charge.SUCCEEDED
+    written = (ROOT / "crates" / "proto" / "protos" / "payment.proto").read_text()
+    assert f'"{action.type}"' in written, f"the protos do not know a next_action of type {action.type!r}"
+
+
+def agree(url):
+    """Presses the button of a challenge, without following the buyer back to the shop."""
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_):
+            return None
+
+    try:
+        urllib.request.build_opener(Stay).open(url, timeout=5).close()
+    except urllib.error.HTTPError as answer:
+        assert answer.code in (302, 303), answer.code
 
 
 def test_a_payment_that_takes_longer_than_the_caller_waits_is_settled_later(stage):
@@ -353,12 +387,9 @@ def test_a_payment_that_takes_longer_than_the_caller_waits_is_settled_later(stag
     no = refused(shop.orders.Pay, request, timeout=0.5)
     expect(no, grpc.StatusCode.DEADLINE_EXCEEDED, "PAYMENT_PENDING")
     charge = payment_pb2.GetRequest(id=no.facts["charge_id"])
-    end = time.monotonic() + 15
-    while shop.payments.Get(charge, timeout=5).status == payment_pb2.Charge.PENDING:
-        assert time.monotonic() < end, "still pending"
-        time.sleep(0.1)
+    paid = shop.once(order, lambda order: order.Status == Status.Paid)
+    assert paid.chargeId == charge.id
     assert shop.payments.Get(charge, timeout=5).status == payment_pb2.Charge.SUCCEEDED
-    assert shop.orders.Get(order_pb2.GetRequest(id=order.id), timeout=5).Status == Status.Paid
 
 
 # Lists and events.
@@ -531,9 +562,10 @@ def open_stage(stack: contextlib.ExitStack) -> Stage:
     authority.issue("unlisted", "WILDCARD")
     for stranger in (other, namesake):
         stranger.issue("shop", "WILDCARD")
-    sandbox = '[[payment]]\nprovider = "sandbox"\nlog = "sandbox.log"'
+    sandbox = stack.enter_context(pretending(folder))
+    payment = f'[[payment]]\nprovider = "sandbox"\naddress = "http://{sandbox.address}"'
     storage = '[storage]\naddress = "shop.db"'
-    sections = [authority.settings, storage, sandbox, *listed]
+    sections = [authority.settings, storage, payment, *listed]
     (folder / "digota.toml").write_text("\n\n".join(sections) + "\n")
     return Stage(stack.enter_context(serving(folder)), authority, other, namesake)
 

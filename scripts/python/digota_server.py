@@ -1,4 +1,4 @@
-"""A digota server for a test: its certificates, its process, its log."""
+"""A digota server for a test: its certificates, its process, its log; and the sandbox beside it."""
 
 import datetime
 import json
@@ -40,13 +40,13 @@ def environment(**more) -> dict[str, str]:
     return ours | more
 
 
-class Server:
+class Process:
     """A server that is up. Its log is JSON, one line per event."""
 
-    def __init__(self, process: subprocess.Popen, log: Path):
+    def __init__(self, process: subprocess.Popen, log: Path, up: str):
         self.process = process
         self.log = log
-        self.address = self.wait_for("serving")["address"]
+        self.address = self.wait_for(up)["address"]
 
     def events(self) -> list[dict]:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
@@ -64,19 +64,30 @@ class Server:
             time.sleep(0.02)
 
 
+def serving(folder: Path, *arguments):
+    """`digota serve` in the folder, on a port that the system chooses."""
+    return running(folder, "serving", "serve", *arguments)
+
+
+def pretending(folder: Path):
+    """`digota sandbox` in the folder, on a port that the system chooses."""
+    up = "the sandbox is serving; no real money moves"
+    return running(folder, up, "sandbox", "--listen", "127.0.0.1:0", "--journal", "sandbox.jsonl")
+
+
 @contextmanager
-def serving(folder: Path, *arguments, **settings):
-    """Runs `digota serve` in the folder, on a port that the system chooses, and stops it as an operator would."""
-    log = folder / "server.log"
-    command = [executable(), "serve", *map(str, arguments)]
-    where = environment(DIGOTA_ADDRESS="127.0.0.1:0", **settings)
+def running(folder: Path, up: str, command: str, *arguments):
+    """Runs digota in the folder until it says that it is up, and stops it in the end as an operator would."""
+    log = folder / f"{command}.log"
+    where = environment(DIGOTA_ADDRESS="127.0.0.1:0")
     with log.open("w") as stderr:
-        process = subprocess.Popen(command, cwd=folder, env=where, stdout=stderr, stderr=stderr)
+        line = [executable(), command, *map(str, arguments)]
+        process = subprocess.Popen(line, cwd=folder, env=where, stdout=stderr, stderr=stderr)
     try:
-        yield Server(process, log)
+        yield Process(process, log, up)
         process.send_signal(signal.SIGTERM)
         ended = process.wait(timeout=30)
-        assert ended == 0, f"the server ended with {ended} on SIGTERM: {log.read_text()}"
+        assert ended == 0, f"digota {command} ended with {ended} on SIGTERM: {log.read_text()}"
     finally:
         if process.poll() is None:
             process.kill()

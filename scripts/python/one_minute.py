@@ -16,8 +16,8 @@ from check_protos import compile_to
 
 options = argparse.ArgumentParser(description="Makes and pays an order.")
 options.add_argument("--address", default="127.0.0.1:3051", help="where the server listens")
-options.add_argument("--certs", type=Path, default=Path("digota-dev/certs"), help="the folder with ca.crt, dev.crt and dev.key")
-options.add_argument("--stubs", type=Path, help="the folder with what protoc made of the protos; without it they are compiled now")
+options.add_argument("--certs", type=Path, default="digota-dev/certs", help="where ca.crt, dev.crt, dev.key are")
+options.add_argument("--stubs", type=Path, help="a folder with stubs; without it they are compiled now")
 options = options.parse_args()
 
 # 1. The stubs: protoc's work, here done on the way.
@@ -55,7 +55,9 @@ order = orders.New(order_pb2.NewRequest(currency=payment_pb2.EUR, items=[line], 
 print(f"order   {order.id}  {order.amount / 100:.2f} EUR")
 
 # 5. The payment: a card that the sandbox takes. The key makes it safe to send the same request again.
-card = payment_pb2.Card(type=payment_pb2.Visa, Number="4242424242424242", ExpireMonth="12", ExpireYear="2040", CVC="123")
+card = payment_pb2.Card(
+    type=payment_pb2.Visa, Number="4242424242424242", ExpireMonth="12", ExpireYear="2040", CVC="123"
+)
 pay = order_pb2.PayRequest(id=order.id, paymentProviderId=payment_pb2.Sandbox, card=card)
 paid = orders.Pay(pay, timeout=30, metadata=[("idempotency-key", f"pay-{order.id}")])
 left = skus.Get(sku_pb2.GetRequest(id=sku.id), timeout=5).inventory.quantity
