@@ -1,19 +1,22 @@
-//! Measures how many charges a second the sandbox takes inside the process, its record synced in groups.
+//! Measures how many charges a second the sandbox takes, its record synced in groups: inside the process and over HTTP.
 #![expect(clippy::print_stdout, reason = "this is what it is for")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use digota_core::currency::Currency;
 use digota_core::money::Money;
 use digota_core::payment::card::Source;
-use digota_core::port::Clock;
 use digota_core::port::gateway::{Call, Intent, Outcome};
+use digota_core::port::{Clock, Gateway};
 use digota_core::time::Timestamp;
 use digota_gateway::Limits;
-use digota_gateway::sandbox::{Options, Sandbox};
+use digota_gateway::sandbox::{self, Options, Sandbox};
 use uuid::Uuid;
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 struct SteadyClock(Instant);
 
@@ -34,22 +37,28 @@ async fn main() -> std::io::Result<()> {
     let options =
         Options { journal: Some(journal.clone()), ..Options::new(Arc::new(SteadyClock(Instant::now()))) };
     let sandbox = Sandbox::open(options)?;
-    for concurrency in [1, 32, 256] {
-        println!("{concurrency:4} at a time: {} charges/s", rate(&sandbox, concurrency).await);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let served = sandbox.clone();
+    tokio::spawn(async move { served.serve(listener, std::future::pending()).await });
+    let remote = sandbox::remote(&url, Limits::default()).map_err(std::io::Error::other)?;
+    for (way, gateway) in [("in process", sandbox.gateway(Limits::default())), ("over HTTP", remote)] {
+        for concurrency in [1, 32, 256] {
+            println!("{way}, {concurrency:3} at a time: {} charges/s", rate(&gateway, concurrency).await);
+        }
     }
-    drop(sandbox);
     std::fs::remove_file(journal)
 }
 
-async fn rate(sandbox: &Sandbox, concurrency: u64) -> u128 {
+async fn rate(gateway: &Arc<dyn Gateway>, concurrency: u64) -> u128 {
     let start = Instant::now();
     let deadline = start + Duration::from_secs(3);
-    let payers = (0..concurrency).map(|payer| {
-        let gateway = sandbox.gateway(Limits::default());
+    let payers = (0..concurrency).map(|_| {
+        let gateway = Arc::clone(gateway);
         tokio::spawn(async move {
-            let mut paid = 0;
+            let mut paid = 0_u64;
             while Instant::now() < deadline {
-                let attempt = Uuid::from_u64_pair(concurrency << 32 | payer, paid);
+                let attempt = Uuid::from_u64_pair(NEXT.fetch_add(1, Ordering::Relaxed), 1);
                 let call = Call { attempt, key: attempt.to_string() };
                 let token = Source::Token("tok_visa".to_owned().into());
                 let answer = gateway.charge(&call, &intent(), &token, None).await.expect("an answer");

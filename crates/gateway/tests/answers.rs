@@ -216,3 +216,42 @@ async fn only_what_was_certainly_not_sent_is_tried_again_and_twice_at_most() {
     let (sent, result) = tries(1, SendError::MaybeSent("reset".to_owned())).await;
     assert!(sent == 1 && matches!(result, Err(GatewayError::Unknown(_))), "{sent} {result:?}");
 }
+
+/// Answers after a while, and remembers how many were under way at most.
+#[derive(Default)]
+struct Crowded(Arc<(AtomicUsize, AtomicUsize)>);
+
+impl Transport for Crowded {
+    async fn send(&self, _: &Request) -> Result<Response, SendError> {
+        let (now, most) = &*self.0;
+        most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        now.fetch_sub(1, Ordering::Relaxed);
+        Ok(Response { status: 200, headers: http::HeaderMap::new(), body: bytes::Bytes::new() })
+    }
+}
+
+#[tokio::test]
+async fn at_most_so_many_calls_are_under_way_at_a_time() {
+    for (limit, want) in [(Some(3), 3), (None, 40)] {
+        let transport = Crowded::default();
+        let counts = transport.0.clone();
+        let gateway = Arc::new(Executor::new(Parrot, transport, Limits { concurrent: limit, ..LIMITS }));
+        let calls = (0..40).map(|_| {
+            let gateway = gateway.clone();
+            tokio::spawn(async move { gateway.capture(&call(), "ch_1", euro(1)).await })
+        });
+        for result in calls.collect::<Vec<_>>() {
+            assert!(result.await.expect("no panic").is_ok());
+        }
+        assert_eq!(counts.1.load(Ordering::Relaxed), want);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_never_gets_its_turn_is_not_executed() {
+    let limits = Limits { total: Duration::from_millis(20), concurrent: Some(0) };
+    let gateway = Executor::new(Parrot, Crowded::default(), limits);
+    let result = gateway.capture(&call(), "ch_1", euro(1)).await;
+    assert!(matches!(result, Err(GatewayError::NotExecuted { .. })), "{result:?}");
+}
