@@ -106,7 +106,8 @@ impl Bed {
 
     /// The reference of a good charge that is only authorised.
     async fn authorized(&self) -> String {
-        let answer = charge(&*self.gateway, &call(), self.good, true).await.expect("a good card is authorised");
+        let answer =
+            charge(&*self.gateway, &call(), self.good, true).await.expect("a good card is authorised");
         assert_eq!(answer.outcome, Outcome::Authorized);
         answer.reference.expect("an authorised charge has a reference")
     }
@@ -314,7 +315,11 @@ async fn secrets_stay_out_of_errors(bed: Bed) {
                 Ok(answer) => format!("{answer:?}"),
                 Err(error) => format!("{error:?} {error}"),
             };
-            assert!(!betrays(&shown, &(trigger.source)()), "a secret is in an answer of {} bytes", shown.len());
+            assert!(
+                !betrays(&shown, &(trigger.source)()),
+                "a secret is in an answer of {} bytes",
+                shown.len()
+            );
         }
     }
 }

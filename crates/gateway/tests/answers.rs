@@ -68,7 +68,7 @@ async fn an_answer_that_does_not_fit_the_question_is_unknown() {
     for (find, replace) in [
         ("100", "101"),
         ("EUR", "USD"),
-        ("EUR", "XXX"),
+        ("EUR", "EURO"),
         (call.attempt.to_string().as_str(), other.as_str()),
         ("\"charge\"", "\"refund\""),
         ("succeeded", "authorized"),
