@@ -115,8 +115,9 @@ CREATE TABLE keys (
     attempt     BLOB,             -- the attempt that will answer
     answer      TEXT,             -- final
     at          INTEGER NOT NULL,
-    PRIMARY KEY (principal, method, key)
-) STRICT, WITHOUT ROWID;
+    -- Not the primary key: keys come at random, and with the answers beside them each would touch a page of its own.
+    UNIQUE (principal, method, key)
+) STRICT;
 CREATE INDEX keys_at ON keys (at);
 
 -- Which batches were committed, or never will be.
