@@ -99,7 +99,7 @@ impl Follower {
             return Ok(());
         }
         self.checked = Instant::now();
-        let caller = self.edge.doors.admit(&self.connection).map_err(Status::unauthenticated)?;
+        let caller = self.edge.doors.admit(&self.connection).map_err(status::stranger)?;
         if caller.may(Scope::Read) {
             Ok(())
         } else {

@@ -107,10 +107,10 @@ impl GateLayer {
         let principal = self
             .doors
             .admit(request.extensions())
-            .map_err(|why| (String::from("-"), Status::unauthenticated(why)))?;
+            .map_err(|why| (String::from("-"), status::stranger(why)))?;
         let name = principal.name.clone();
         let Some(rpc) = Rpc::find(path) else {
-            return Err((name, Status::unimplemented("there is no such rpc")));
+            return Err((name, status::no_such_rpc()));
         };
         if !principal.may(rpc.scope) {
             return Err((name, status::scope_missing(rpc)));
@@ -142,11 +142,14 @@ fn outcome(reply: &Response<Body>) -> (Code, String) {
     (status.code(), status.message().to_owned())
 }
 
+/// The target of the lines of calls that end well: there are many.
+pub const DONE: &str = "digota_grpc::done";
+
 /// One line per call.
 fn log(rpc: &str, caller: &str, code: Code, message: &str, started: Instant) {
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match code {
-        Code::Ok => tracing::debug!(rpc, caller, ms, "ok"),
+        Code::Ok => tracing::info!(target: DONE, rpc, caller, ms, "ok"),
         Code::Internal | Code::Unknown | Code::DataLoss => {
             tracing::error!(rpc, caller, ms, code = ?code, message, "failed");
         }

@@ -66,6 +66,16 @@ pub fn overloaded() -> Status {
     of(Error::Overloaded { what: "the server".into(), retry_after: Duration::from_millis(200) })
 }
 
+/// The caller is not known.
+pub fn stranger(why: String) -> Status {
+    plain(Code::Unauthenticated, "NOT_LISTED", why, [])
+}
+
+/// There is nothing at this path.
+pub fn no_such_rpc() -> Status {
+    plain(Code::Unimplemented, "NO_SUCH_RPC", "there is no such rpc".to_owned(), [])
+}
+
 /// The caller is known, and may not do this.
 pub fn scope_missing(rpc: Rpc) -> Status {
     let scope = format!("{:?}", rpc.scope).to_uppercase();

@@ -81,9 +81,7 @@ impl Shop {
         write_once!(self, terms, |changes| {
             let old = self.load::<Order>(id.0).await?;
             let mut order = self.moved(&old, Move::Fulfill, expected_version)?;
-            let shipping = order.shipping.get_or_insert_with(Shipping::default);
-            carrier.clone_into(&mut shipping.carrier);
-            tracking_number.clone_into(&mut shipping.tracking_number);
+            note_carrier(&mut order, carrier, tracking_number);
             changes.replace(&old, &mut order, "order.fulfilled")?;
             order
         })
@@ -142,6 +140,20 @@ impl Shop {
                 _ => Err(inactive(sku.id)),
             })
             .collect()
+    }
+}
+
+/// Notes who carries an order; what is left empty stays as the order had it.
+fn note_carrier(order: &mut Order, carrier: &str, tracking_number: &str) {
+    if carrier.is_empty() && tracking_number.is_empty() {
+        return;
+    }
+    let shipping = order.shipping.get_or_insert_with(Shipping::default);
+    if !carrier.is_empty() {
+        carrier.clone_into(&mut shipping.carrier);
+    }
+    if !tracking_number.is_empty() {
+        tracking_number.clone_into(&mut shipping.tracking_number);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::port::store::{Change, Kind, Write};
 use crate::product::Product;
 use crate::sku::{Sku, SkuChange, SkuDetails, StockedSku, check_quantity};
 use crate::stock::ON_HAND_MAX;
-use crate::text::{LINE_MAX, Violations, valid};
+use crate::text::{NAME_MAX, Violations, valid};
 
 impl Shop {
     /// Makes a SKU with its first stock.
@@ -128,6 +128,6 @@ impl Shop {
 pub fn check_adjustment(delta: i64, reason: &str, all: &mut Violations) {
     let within = delta != 0 && (-ON_HAND_MAX..=ON_HAND_MAX).contains(&delta);
     all.check(within, "delta", "must not be 0, and be within 1000000000000 of it");
-    all.line("reason", reason, LINE_MAX);
+    all.line("reason", reason, NAME_MAX);
     all.check(!reason.trim().is_empty(), "reason", "is required: it is kept in the stock ledger");
 }

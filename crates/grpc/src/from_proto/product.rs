@@ -17,6 +17,9 @@ pub(crate) fn new_product(request: NewRequest) -> Result<ProductDetails> {
     Ok(details)
 }
 
+/// The shortest name that an update may give, in bytes.
+const NAME_MIN: usize = 4;
+
 pub(crate) struct ProductUpdate {
     pub(crate) id: ProductId,
     pub(crate) new: ProductDetails,
@@ -31,10 +34,13 @@ pub(crate) fn update_product(request: UpdateRequest) -> Result<ProductUpdate> {
     let UpdateRequest { name, active, attributes, description, images, metadata, shippable, url, .. } =
         request;
     let new = ProductDetails { name, active, attributes, description, images, metadata, shippable, url };
-    let fields = match &request.update_mask {
+    let mask = request.update_mask.filter(|mask| !mask.paths.is_empty());
+    let fields = match &mask {
         Some(mask) => masked(mask, &ProductField::ALL, &mut all),
         None => ProductField::said(&new),
     };
+    let renamed = mask.is_none() || fields.contains(&ProductField::Name);
+    all.check(!renamed || new.name.len() >= NAME_MIN, "name", "must be at least 4 bytes");
     // Only what is to be changed must be right: a name left out of the mask may be empty.
     let mut judged = ProductDetails { name: "unchanged".into(), ..ProductDetails::default() };
     judged.change(&new, &fields);

@@ -78,8 +78,8 @@ pub(crate) fn update_sku(request: UpdateRequest) -> Result<SkuUpdate> {
     let id = SkuId(an_id("id", &request.id, &mut all));
     let expected_version = version("expected_version", request.expected_version, &mut all);
     let fields = match &request.update_mask {
-        Some(mask) => masked(mask, &FIELDS, &mut all),
-        None => said(&request),
+        Some(mask) if !mask.paths.is_empty() => masked(mask, &FIELDS, &mut all),
+        _ => said(&request),
     };
     let change = change(request, &fields, &mut all);
     check(&change, &mut all);
