@@ -1,0 +1,149 @@
+//! A server for one test: its own folder, data, port and log.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tonic::transport::{ClientTlsConfig, Endpoint};
+
+use super::process::PATIENCE;
+use super::{Client, Pki, Process, digota};
+
+/// Where a server's payments go.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Gateway {
+    /// A sandbox inside the server.
+    #[default]
+    Inside,
+    /// A sandbox process at this URL.
+    At(String),
+    /// Nowhere: no provider is configured.
+    None,
+}
+
+/// What is different about a test's server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Setup {
+    /// Where payments go.
+    pub(crate) gateway: Gateway,
+    /// How long a sandbox inside takes, in milliseconds.
+    pub(crate) delay_ms: u64,
+    /// Lines at the top of the settings file.
+    pub(crate) settings: &'static str,
+    /// Further entries of the whitelist.
+    pub(crate) clients: String,
+    /// Words after `serve`.
+    pub(crate) flags: &'static [&'static str],
+}
+
+/// A running server.
+pub(crate) struct Server {
+    /// Its process.
+    pub(crate) process: Process,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    folder: TempDir,
+    flags: &'static [&'static str],
+}
+
+impl Server {
+    /// A server with nothing special about it.
+    pub(crate) async fn start() -> Server {
+        Server::with(Setup::default()).await
+    }
+
+    /// A server with something special about it.
+    pub(crate) async fn with(setup: Setup) -> Server {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("digota.toml"), setup.text()).unwrap();
+        let (process, address) = serve(folder.path(), setup.flags).await;
+        Server { process, address, folder, flags: setup.flags }
+    }
+
+    /// A client by its name in the whitelist.
+    pub(crate) async fn client(&self, name: &str) -> Client {
+        let pki = Pki::shared();
+        let tls = ClientTlsConfig::new()
+            .domain_name("localhost")
+            .ca_certificate(pki.authority())
+            .identity(pki.identity(name));
+        let endpoint = Endpoint::from_shared(format!("https://{}", self.address)).unwrap();
+        Client::new(endpoint.tls_config(tls).unwrap().connect().await.unwrap())
+    }
+
+    /// The client that reads and writes.
+    pub(crate) async fn shop(&self) -> Client {
+        self.client("shop").await
+    }
+
+    /// Stops it as an operator does. It must end well.
+    pub(crate) async fn stop(&mut self) {
+        self.process.terminate();
+        let status = self.process.ended().await;
+        assert!(status.success(), "{status}:\n{}", self.process.log());
+    }
+
+    /// Ends it as a power cut does.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again on the same data.
+    pub(crate) async fn start_again(&mut self) {
+        (self.process, self.address) = serve(self.folder.path(), self.flags).await;
+    }
+
+    /// A file of its folder.
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    /// The record of the sandbox inside.
+    pub(crate) fn journal(&self) -> Vec<super::Entry> {
+        super::sandbox::read(&fs::read_to_string(self.path("sandbox.log")).unwrap_or_default())
+    }
+}
+
+async fn serve(folder: &Path, flags: &[&str]) -> (Process, SocketAddr) {
+    let mut command = digota(&["serve"]);
+    command.args(flags).current_dir(folder);
+    let mut process = Process::spawn(command);
+    let address = process.address("serving").await;
+    (process, address)
+}
+
+impl Setup {
+    /// The settings file.
+    fn text(&self) -> String {
+        let Setup { gateway, delay_ms, settings, clients, .. } = self;
+        let pki = Pki::shared();
+        let [key, crt, cacrt] = ["server.key", "server.crt", "ca.crt"].map(|file| pki.path(file));
+        let payment = match gateway {
+            Gateway::Inside => {
+                format!("[[payment]]\nprovider = \"sandbox\"\nlog = \"sandbox.log\"\ndelay_ms = {delay_ms}\n")
+            }
+            Gateway::At(url) => format!("[[payment]]\nprovider = \"sandbox\"\naddress = {url:?}\n"),
+            Gateway::None => String::new(),
+        };
+        let tls = format!("[tls]\nkey = {key:?}\ncrt = {crt:?}\ncacrt = {cacrt:?}\n");
+        let listed = pki.whitelist();
+        format!("address = \"127.0.0.1:0\"\n{settings}\n{tls}\n{payment}\n{listed}\n{clients}\n")
+    }
+}
+
+/// Asks again and again until the answer is there.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut ask: impl FnMut() -> F,
+) -> T {
+    let since = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(since.elapsed() < PATIENCE, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

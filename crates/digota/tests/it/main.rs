@@ -1,0 +1,18 @@
+//! What digota promises, asked of the real binary through real gRPC over mutual TLS.
+//!
+//! - [`kept`], [`defects`]: the wire contract's rows, one by one.
+//! - [`doors`]: who may enter. [`bad_input`]: what is turned down, and how.
+//! - [`payments`], [`idempotency`]: money. [`lists`], [`updates`]: the catalogue.
+//! - [`daily_life`]: configuration, stopping, crashing, logs.
+#![allow(clippy::unwrap_used, reason = "a test stops where it stands")]
+
+mod bad_input;
+mod daily_life;
+mod defects;
+mod doors;
+mod harness;
+mod idempotency;
+mod kept;
+mod lists;
+mod payments;
+mod updates;
