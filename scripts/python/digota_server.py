@@ -28,10 +28,13 @@ def executable() -> str:
     return str(BUILT)
 
 
-def run(*arguments, **more) -> str:
+def run(*arguments, folder=None, **variables) -> str:
     """Runs digota to its end and returns what it printed."""
     command = [executable(), *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment(), **more).stdout
+    where = environment(**variables)
+    done = subprocess.run(command, cwd=folder, env=where, capture_output=True, text=True)
+    assert done.returncode == 0, f"digota {' '.join(command[1:])} ended with {done.returncode}: {done.stderr}"
+    return done.stdout
 
 
 def environment(**more) -> dict[str, str]:
