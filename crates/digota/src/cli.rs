@@ -80,11 +80,11 @@ impl Cli {
             Some(Command::Ca(command)) => command.run(),
             Some(Command::Config(Config { describe: true })) => describe(),
             Some(Command::Config(Config { describe: false })) => {
-                let lines = sources.load()?.explain().join(
-                    "
-",
-                );
-                Ok(writeln!(io::stdout(), "{lines}")?)
+                let (loaded, problems) = sources.inspect();
+                for line in loaded.explain() {
+                    writeln!(io::stdout(), "{line}")?;
+                }
+                if problems.0.is_empty() { Ok(()) } else { Err(problems.into()) }
             }
             Some(Command::Sandbox(pretend)) => {
                 logging::init(self.verbosity, &Default::default());

@@ -6,7 +6,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
-use crate::config::{Format, Level, Log};
+use crate::config::{Calls, Format, Level, Log};
 
 /// `--debug` and `--info`, which win over `log.level`.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -28,6 +28,11 @@ impl Verbosity {
             _ => log.level,
         }
     }
+
+    /// Which calls get a line: all, if somebody asks for lines.
+    pub(crate) fn calls(self, log: &Log) -> Calls {
+        if self.debug || self.info { Calls::All } else { log.calls }
+    }
 }
 
 /// Starts logging for the whole process; later calls do nothing.
@@ -38,7 +43,9 @@ pub(crate) fn init(verbosity: Verbosity, log: &Log) {
         false => lines.with_ansi(io::stderr().is_terminal()).with_target(false).boxed(),
     };
     // An error means that a test or an embedding program logs already.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(filter(verbosity.level(log)))).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter(verbosity.level(log), verbosity.calls(log))))
+        .try_init();
 }
 
 fn as_json(format: Format, on_terminal: bool) -> bool {
@@ -50,7 +57,7 @@ fn as_json(format: Format, on_terminal: bool) -> bool {
 }
 
 /// Our own lines from `level` on; other libraries' only when something is wrong, unless tracing.
-fn filter(level: Level) -> Targets {
+fn filter(level: Level, calls: Calls) -> Targets {
     let ours = match level {
         Level::Error => LevelFilter::ERROR,
         Level::Warn => LevelFilter::WARN,
@@ -59,7 +66,8 @@ fn filter(level: Level) -> Targets {
         Level::Trace => LevelFilter::TRACE,
     };
     let others = if level == Level::Trace { LevelFilter::DEBUG } else { ours.min(LevelFilter::WARN) };
-    Targets::new().with_default(others).with_target("digota", ours)
+    let done = if calls == Calls::All { ours } else { LevelFilter::OFF };
+    Targets::new().with_default(others).with_target("digota", ours).with_target(digota_grpc::gate::DONE, done)
 }
 
 #[cfg(test)]
@@ -83,8 +91,17 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_end_well_get_a_line_where_all_calls_do() {
+        let done =
+            |calls| filter(Level::Info, calls).would_enable(digota_grpc::gate::DONE, &tracing::Level::INFO);
+        assert!(done(Calls::All) && !done(Calls::Refused));
+        assert_eq!(Verbosity { info: true, debug: false }.calls(&Log::default()), Calls::All);
+        assert_eq!(Verbosity::default().calls(&Log::default()), Calls::Refused);
+    }
+
+    #[test]
     fn debug_lines_are_ours_alone() {
-        let filter = filter(Level::Debug);
+        let filter = filter(Level::Debug, Calls::All);
         assert!(filter.would_enable("digota::tls::listener", &tracing::Level::DEBUG));
         assert!(filter.would_enable("digota_core::shop", &tracing::Level::DEBUG));
         assert!(!filter.would_enable("h2::codec", &tracing::Level::DEBUG));

@@ -85,6 +85,8 @@ fn gateway(
     let settings = json!({
         "url": account.address.as_ref().map(|address| address.expose()),
         "journal": account.log,
+        // Where buyers' browsers meet its challenges; in a process of its own it says itself.
+        "listen": account.address.is_none().then_some("127.0.0.1:0"),
         "delay_ms": account.delay_ms,
         "total_limit_ms": timeout_ms,
     });

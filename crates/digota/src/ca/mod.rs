@@ -6,5 +6,7 @@ mod folder;
 mod listing;
 
 pub(crate) use authority::Validity;
+#[cfg(test)]
+pub(crate) use authority::{Authority, Issued};
 pub(crate) use command::Command;
 pub(crate) use folder::Folder;

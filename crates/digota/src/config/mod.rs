@@ -20,5 +20,5 @@ mod sources;
 mod tests;
 
 pub(crate) use listen::Listen;
-pub(crate) use settings::{Account, ClientEntry, Format, Level, Log, Settings};
+pub(crate) use settings::{Account, Calls, ClientEntry, Format, Level, Log, Settings};
 pub(crate) use sources::Sources;

@@ -152,6 +152,8 @@ section! {
         level: Level = Level::Info,
         /// How lines look: auto is text on a terminal and JSON elsewhere.
         format: Format = Format::Auto,
+        /// Which calls get a line: those that were refused, or all of them; --info and --debug mean all.
+        calls: Calls = Calls::Refused,
     }
 }
 
@@ -178,6 +180,16 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Which calls get a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Calls {
+    /// Those that did not end well.
+    Refused,
+    /// Every one.
+    All,
+}
+
 value! {
     Listen: Kind::Text,
     Address: Kind::Text,
@@ -189,6 +201,7 @@ value! {
     Scope: Kind::Choice(&["PUBLIC", "READ", "WRITE", "WILDCARD"]),
     Level: Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
     Format: Kind::Choice(&["auto", "text", "json"]),
+    Calls: Kind::Choice(&["refused", "all"]),
 }
 
 impl Settings {

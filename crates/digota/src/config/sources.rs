@@ -67,6 +67,12 @@ impl Sources {
 
     /// Lays the layers over each other and checks the result; reports everything that is wrong at once.
     pub(crate) fn load(self) -> Result<Loaded, Problems> {
+        let (loaded, problems) = self.inspect();
+        if problems.0.is_empty() { Ok(loaded) } else { Err(problems) }
+    }
+
+    /// The settings as far as they can be read, and everything that is wrong with them.
+    pub(crate) fn inspect(self) -> (Loaded, Problems) {
         let mut document = Document::new();
         self.lay_preset(&mut document);
         let named = self.file.is_some();
@@ -77,7 +83,7 @@ impl Sources {
         let follows =
             |problem: &Problem| !complete || broken.iter().any(|path| is_within(path, &problem.key));
         problems.extend(check::check(&settings).into_iter().filter(|problem| !follows(problem)));
-        if problems.is_empty() { Ok(Loaded { settings, origins }) } else { Err(Problems(problems)) }
+        (Loaded { settings, origins }, Problems(problems))
     }
 
     fn lay_preset(&self, document: &mut Document) {

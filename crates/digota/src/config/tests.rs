@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use digota_core::access::Scope;
 use tempfile::TempDir;
 
+use super::key::{Key, Kind};
+use super::problem::Problems;
+use super::sources::Loaded;
 use super::*;
 use crate::tls::MinVersion;
 
