@@ -16,7 +16,8 @@ use std::time::Duration;
 use super::changes::Changes;
 use super::keys::{Answer, insist};
 use super::orders::wrong_status;
-use super::settle::{Open, Seen};
+use super::seen::Seen;
+use super::settle::Open;
 use super::{Shop, Terms};
 use crate::error::{Error, Reason, Result};
 use crate::id::{AttemptId, ChargeId, OrderId, SkuId};
@@ -55,7 +56,7 @@ pub struct Paid {
 /// How often commit A is tried again when somebody else changed what it had read.
 const TRIES: usize = 20;
 
-pub(super) enum Begun {
+enum Begun {
     Started(Box<Open>),
     UnderWay(AttemptId),
 }
@@ -71,9 +72,13 @@ impl Shop {
         let lease = self.hold(Kind::Order, pay.order.0).await?;
         let begun = self.begin_pay(&pay, terms).await;
         lease.release().await;
-        match begun? {
-            Begun::UnderWay(attempt) => self.join_pay(attempt, terms).await,
-            Begun::Started(open) => {
+        match begun {
+            Err(error) => {
+                let order = self.or_replay(terms, error).await?;
+                Ok(Paid { order, pending: None })
+            }
+            Ok(Begun::UnderWay(attempt)) => self.join_pay(attempt, terms).await,
+            Ok(Begun::Started(open)) => {
                 terms.progress.reached(open.charge.id);
                 let intent = Intent {
                     money: open.attempt.money,
@@ -101,7 +106,9 @@ impl Shop {
             let (open, changes) = self.draw_up(pay, order, terms).await?;
             match changes.commit().await {
                 Ok(_) => return Ok(Begun::Started(Box::new(open))),
-                Err(CommitError::Refused(Refusal::Stale { .. } | Refusal::AttemptOpen { .. })) => {}
+                Err(CommitError::Refused(
+                    Refusal::Stale { .. } | Refusal::Missing { .. } | Refusal::AttemptOpen { .. },
+                )) => {}
                 // The same request came a moment earlier: its attempt is ours.
                 Err(CommitError::Refused(Refusal::KeyTaken)) => {
                     if let Some(attempt) = self.attempt_of_key(terms).await? {
@@ -273,43 +280,46 @@ impl Shop {
                 Ok(reference) => open = self.remember(open, reference).await?,
                 // Nothing was prepared, or something that can't move money: either way nothing happened.
                 Err(error) => {
-                    let reason = super::settle::Verdict::NotExecuted(error.to_string());
-                    return self.conclude(open, reason.into()).await;
+                    let reason = super::seen::Verdict::NotExecuted(error.to_string());
+                    return self.report(open, reason.into(), terms).await;
                 }
             }
         }
         let prepared = open.attempt.reference.clone();
         let answer = gateway.charge(&call, intent, source, prepared.as_deref()).await;
         let seen = Seen::of(&open.attempt, answer);
-        let open = self.conclude(open, seen).await?;
+        let open = self.report(open, seen, terms).await?;
         if open.attempt.state == AttemptState::RequiresAction && !terms.allow_pending {
-            return self.give_up_challenge(open).await;
+            return self.give_up_challenge(open, terms).await;
         }
         Ok(open)
     }
 
-    /// Writes the gateway's id before money can move.
+    /// Writes the gateway's id before money can move. The lease starts anew: preparing took of its time.
     async fn remember(&self, was: Open, reference: String) -> Result<Open> {
         let mut open = was.clone();
         open.attempt.reference = Some(reference);
         let mut changes = Changes::new(self);
+        open.attempt.sent = changes.at;
+        open.attempt.lease_until = self.lease_end(open.attempt.provider)?;
+        open.attempt.next_check = open.attempt.lease_until;
         changes.replace(&was.attempt, &mut open.attempt, "")?;
         changes.commit().await?;
         Ok(open)
     }
 
     /// A buyer who can't be shown a challenge can't pass it: the charge is made impossible, so that another card can be tried.
-    async fn give_up_challenge(&self, open: Open) -> Result<Open> {
+    async fn give_up_challenge(&self, open: Open, terms: &Terms) -> Result<Open> {
         let gateway = self.gateway(open.attempt.provider)?;
         if !gateway.capabilities().cancel {
             return Ok(open);
         }
         let answer = gateway.cancel(&Self::lookup(&open.attempt)).await;
         let seen = match Seen::of(&open.attempt, answer) {
-            Seen { verdict: super::settle::Verdict::NotExecuted(_), .. } => Seen::authentication_required(),
+            Seen { verdict: super::seen::Verdict::NotExecuted(_), .. } => Seen::authentication_required(),
             other => other,
         };
-        self.conclude(open, seen).await
+        self.report(open, seen, terms).await
     }
 
     /// The answer to a Pay whose attempt stands like this.
@@ -325,7 +335,7 @@ impl Shop {
                 let order = if known { open.order } else { None };
                 let order = match order {
                     Some(order) => order,
-                    None => self.load(attempt.subject()).await?,
+                    None => self.reread(attempt.subject(), terms).await?,
                 };
                 Ok(Paid { order, pending: None })
             }
@@ -346,30 +356,29 @@ impl Shop {
             Ok(None) if terms.allow_pending => self.still_pending(&attempt).await,
             Ok(None) => Err(self.unsettled(&attempt)),
             Ok(Some(())) => {
-                let order = self.load::<Order>(attempt.subject()).await?;
-                self.keep_joined(terms, &attempt, &Ok(order.clone().into())).await?;
+                let order = self.reread::<Order>(attempt.subject(), terms).await?;
+                self.keep_joined(terms, &attempt, &Ok(order.clone().into())).await;
                 Ok(Paid { order, pending: None })
             }
             Err(error) => {
                 if error.is_final() {
-                    self.keep_joined(terms, &attempt, &Err(error.clone())).await?;
+                    self.keep_joined(terms, &attempt, &Err(error.clone())).await;
                 }
                 Err(error)
             }
         }
     }
 
-    /// Keeps the answer of a joined attempt for the joiner's own key too.
-    async fn keep_joined(&self, terms: &Terms, attempt: &Attempt, answer: &Result<Answer>) -> Result<()> {
-        let own = terms.key.as_ref().is_some_and(|key| attempt.client_key.as_ref() != Some(&key.scope));
-        if !own {
-            return Ok(());
-        }
+    /// Keeps the answer of a joined attempt for the joiner's own key too. The answer is true whether or not it can be kept.
+    async fn keep_joined(&self, terms: &Terms, attempt: &Attempt, answer: &Result<Answer>) {
+        let own = terms.key.as_ref().filter(|key| attempt.client_key.as_ref() != Some(&key.scope));
         let mut changes = Changes::new(self);
-        changes.settle_key(terms.key.as_ref(), answer)?;
+        if own.is_none() || changes.settle_key(own, answer).is_err() {
+            return;
+        }
         match changes.commit().await {
-            Ok(_) | Err(CommitError::Refused(Refusal::KeyTaken)) => Ok(()),
-            Err(error) => Err(error.into()),
+            Ok(_) | Err(CommitError::Refused(Refusal::KeyTaken)) => {}
+            Err(error) => tracing::warn!(?error, "could not keep the answer of a joined payment"),
         }
     }
 
@@ -396,7 +405,7 @@ impl Shop {
     pub(super) fn unsettled(&self, attempt: &Attempt) -> Error {
         if attempt.state == AttemptState::RequiresAction {
             let seen = Seen::authentication_required();
-            if let super::settle::Verdict::Declined(decline) = seen.verdict {
+            if let super::seen::Verdict::Declined(decline) = seen.verdict {
                 return Error::Declined(decline);
             }
         }

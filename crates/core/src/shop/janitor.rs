@@ -10,12 +10,13 @@ use std::time::Duration;
 use super::Shop;
 use super::changes::Changes;
 use super::records::decode;
-use super::settle::{Open, Seen, Verdict};
+use super::seen::{Seen, Verdict};
+use super::settle::Open;
 use crate::error::{Error, Result};
 use crate::id::AttemptId;
 use crate::payment::attempt::AttemptState;
 use crate::payment::{Attempt, NextAction};
-use crate::port::gateway::{Finding, GatewayError, Outcome};
+use crate::port::gateway::{Finding, GatewayError, Op, Outcome};
 use crate::port::store::Horizon;
 use crate::time::Timestamp;
 
@@ -156,10 +157,12 @@ impl Shop {
         let answer = match gateway.find(&Self::lookup(attempt)).await {
             Ok(Finding::Found(answer)) => answer,
             Ok(Finding::Absent) => return self.absent(open).await,
-            Err(error) => return Ok(Verdict::Unknown(error.to_string()).into()),
+            Err(error) => return Ok(Verdict::Unasked(error.to_string()).into()),
         };
         match &answer.outcome {
-            Outcome::RequiresAction(action) if self.too_late(action) => self.make_impossible(attempt).await,
+            Outcome::RequiresAction(action) if gateway.capabilities().cancel && self.too_late(action) => {
+                self.make_impossible(attempt).await
+            }
             _ => Ok(Seen::of(attempt, Ok(answer))),
         }
     }
@@ -168,6 +171,10 @@ impl Shop {
     async fn absent(&self, open: &Open) -> Result<Seen> {
         let attempt = &open.attempt;
         let capabilities = self.gateway(attempt.provider)?.capabilities();
+        if attempt.op == Op::Void {
+            // Sent again, by the same key: that a void was canceled could not be told from its success.
+            return Ok(Seen::of(attempt, self.send(open).await));
+        }
         if capabilities.cancel {
             return self.make_impossible(attempt).await;
         }
@@ -183,7 +190,7 @@ impl Shop {
         let late = attempt.state == AttemptState::RequiresAction;
         Ok(match gateway.cancel(&Self::lookup(attempt)).await {
             Err(error @ (GatewayError::NotExecuted { .. } | GatewayError::Configuration(_))) => {
-                Verdict::Unknown(error.to_string()).into()
+                Verdict::Unasked(error.to_string()).into()
             }
             answer => match Seen::of(attempt, answer) {
                 Seen { verdict: Verdict::NotExecuted(_), .. } if late => Seen::authentication_required(),

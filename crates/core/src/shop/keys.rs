@@ -107,6 +107,16 @@ impl Shop {
         }
     }
 
+    /// The answer of the same request that came a moment earlier, if there is one: what stopped this one may be that one's own
+    /// doing. Else the error.
+    pub(super) async fn or_replay<T: TryFrom<Answer, Error = Error>>(
+        &self,
+        terms: &Terms,
+        error: Error,
+    ) -> Result<T> {
+        self.replay(terms).await?.ok_or(error)
+    }
+
     /// Lets whoever answers early name the charge that a key's first request is about.
     async fn remember_charge(&self, attempt: Option<Uuid>, terms: &Terms) -> Result<()> {
         if let (Some(attempt), None) = (attempt, terms.progress.charge())
@@ -148,7 +158,11 @@ macro_rules! write_once {
             }
             for _ in 0..$crate::shop::keys::TRIES {
                 let mut $changes = $crate::shop::changes::Changes::new($shop);
-                let value = $build;
+                let built: $crate::error::Result<_> = async { Ok($build) }.await;
+                let value = match built {
+                    Ok(value) => value,
+                    Err(error) => break 'done $shop.or_replay($terms, error).await,
+                };
                 if let Some(value) = $shop.commit_once($terms, $changes, value).await? {
                     break 'done Ok(value);
                 }

@@ -13,6 +13,7 @@ pub mod payments;
 pub mod products;
 mod records;
 pub mod returns;
+mod seen;
 mod settle;
 pub mod skus;
 

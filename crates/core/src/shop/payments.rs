@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::changes::Changes;
 use super::checkout::ChargeDraft;
 use super::keys::insist;
-use super::settle::{Open, Seen};
+use super::seen::Seen;
+use super::settle::Open;
 use super::{Shop, Terms};
 use crate::error::{Error, Reason, Refused, Result, in_progress};
 use crate::id::{ChargeId, RefundId};
@@ -94,7 +95,7 @@ impl Shop {
             Ok(_) => {}
             // The same request came a moment earlier: its answer is ours.
             Err(CommitError::Refused(Refusal::KeyTaken)) => {
-                return self.replay(terms).await?.ok_or_else(|| Refusal::KeyTaken.into());
+                return self.or_replay(terms, Refusal::KeyTaken.into()).await;
             }
             Err(error) => return Err(error.into()),
         }
@@ -186,11 +187,13 @@ impl Shop {
         };
         let begun = self.begin_change(id, expected_version, reason, terms, judge).await;
         lease.release().await;
-        let Some(open) = begun? else {
-            return self.replay(terms).await?.ok_or_else(|| Refusal::KeyTaken.into());
+        let open = match begun {
+            Ok(Some(open)) => open,
+            Ok(None) => return self.or_replay(terms, Refusal::KeyTaken.into()).await,
+            Err(error) => return self.or_replay(terms, error).await,
         };
         terms.progress.reached(open.charge.id);
-        let open = self.ask_gateway(open).await?;
+        let open = self.ask_gateway(open, terms).await?;
         self.charged(open, terms).await
     }
 
@@ -292,18 +295,19 @@ impl Shop {
         let Some(old) = order else { return Ok(None) };
         let mut order = old.clone();
         order.open_attempt = Some(attempt.id);
+        order.pending_charge = Some(charge.id);
         changes.replace(&old, &mut order, "order.refund_pending")?;
         Ok(Some(order))
     }
 
     /// Carries a refund, capture or void to the gateway and commits what became of it.
-    pub(super) async fn ask_gateway(&self, open: Open) -> Result<Open> {
+    pub(super) async fn ask_gateway(&self, open: Open, terms: &Terms) -> Result<Open> {
         let answer = self.send(&open).await;
         let seen = Seen::of(&open.attempt, answer);
-        self.conclude(open, seen).await
+        self.report(open, seen, terms).await
     }
 
-    async fn send(&self, open: &Open) -> std::result::Result<Answer, GatewayError> {
+    pub(super) async fn send(&self, open: &Open) -> std::result::Result<Answer, GatewayError> {
         let Open { attempt, charge, .. } = open;
         let gateway = self
             .gateways
@@ -326,7 +330,7 @@ impl Shop {
         match self.verdict(&attempt)? {
             None if !terms.allow_pending => Err(self.unsettled(&attempt)),
             _ if known => Ok(open.charge),
-            _ => self.load(attempt.charge.0).await,
+            _ => self.reread(attempt.charge.0, terms).await,
         }
     }
 }

@@ -72,7 +72,6 @@ impl Shop {
             let product = self.load::<Product>(id.0).await?;
             changes.write(Write::NoChildren(id.0));
             changes.delete(&product, "product.deleted");
-            ()
         })
     }
 

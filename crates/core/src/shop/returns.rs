@@ -12,10 +12,8 @@
 
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use super::changes::Changes;
-use super::checkout::{Begun, Paid};
+use super::checkout::Paid;
 use super::keys::insist;
 use super::orders::wrong_status;
 use super::payments::{Asked, refundable};
@@ -81,21 +79,28 @@ impl Shop {
         let lease = self.hold(Kind::Order, request.order.0).await?;
         let begun = self.begin_return(&request, terms).await;
         lease.release().await;
-        match begun? {
-            Return1::Done(order) => Ok(Paid { order, pending: None }),
-            Return1::Begun(Begun::UnderWay(_)) => {
-                let order = self.replay(terms).await?.ok_or_else(|| Error::from(Refusal::KeyTaken))?;
+        let begun = match begun {
+            Ok(begun) => begun,
+            Err(error) => {
+                let order = self.or_replay(terms, error).await?;
+                return Ok(Paid { order, pending: None });
+            }
+        };
+        match begun {
+            Begun::Done(order) => Ok(Paid { order: *order, pending: None }),
+            Begun::Answered => {
+                let order = self.or_replay(terms, Refusal::KeyTaken.into()).await?;
                 Ok(Paid { order, pending: None })
             }
-            Return1::Begun(Begun::Started(open)) => {
+            Begun::Started(open) => {
                 terms.progress.reached(open.charge.id);
-                let open = self.ask_gateway(*open).await?;
+                let open = self.ask_gateway(*open, terms).await?;
                 self.returned(open, terms).await
             }
         }
     }
 
-    async fn begin_return(&self, request: &Return, terms: &Terms) -> Result<Return1> {
+    async fn begin_return(&self, request: &Return, terms: &Terms) -> Result<Begun> {
         for _ in 0..TRIES {
             let order = self.load::<Order>(request.order.0).await?;
             insist(&order, request.expected_version)?;
@@ -109,19 +114,16 @@ impl Shop {
             self.still_waiting(terms)?;
             let mut changes = Changes::new(self);
             let begun = if plan.amount == 0 {
-                Return1::Done(self.take_back_unpaid(&order, &plan, terms, &mut changes)?)
+                Begun::Done(Box::new(self.take_back_unpaid(&order, &plan, terms, &mut changes)?))
             } else {
                 let open = self.draw_up_return(order, charge, request, plan, terms, &mut changes)?;
-                Return1::Begun(Begun::Started(Box::new(open)))
+                Begun::Started(Box::new(open))
             };
             match changes.commit().await {
                 Ok(_) => return Ok(begun),
                 Err(CommitError::Refused(Refusal::Stale { .. } | Refusal::AttemptOpen { .. })) => {}
                 // The same request came a moment earlier: its answer is ours.
-                Err(CommitError::Refused(Refusal::KeyTaken)) => {
-                    let first = crate::id::AttemptId(Uuid::nil());
-                    return Ok(Return1::Begun(Begun::UnderWay(first)));
-                }
+                Err(CommitError::Refused(Refusal::KeyTaken)) => return Ok(Begun::Answered),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -174,16 +176,19 @@ impl Shop {
         };
         match (self.verdict(&attempt)?, open.order) {
             (Some(()), Some(order)) if final_now => Ok(Paid { order, pending: None }),
-            (Some(()), _) => Ok(Paid { order: self.load(attempt.subject()).await?, pending: None }),
+            (Some(()), _) => Ok(Paid { order: self.reread(attempt.subject(), terms).await?, pending: None }),
             (None, Some(order)) if terms.allow_pending => Ok(Paid { order, pending: Some(open.charge) }),
             (None, _) => Err(self.unsettled(&attempt)),
         }
     }
 }
 
-enum Return1 {
-    Done(Order),
-    Begun(Begun),
+enum Begun {
+    Started(Box<Open>),
+    /// There was nothing to pay back.
+    Done(Box<Order>),
+    /// By the same request, a moment earlier.
+    Answered,
 }
 
 /// Which goods come back and how much is paid back for them.

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use super::changes::Changes;
 use super::keys::Answer as Stored;
+use super::seen::{Seen, Verdict};
 use super::{Shop, Terms};
 use crate::error::{Error, Result};
 use crate::id::AttemptId;
 use crate::order::status::Move;
 use crate::order::{Order, OrderStatus};
 use crate::payment::attempt::{AttemptState, Effect, Returned};
-use crate::payment::decline::{Advice, Decline, DeclineCode};
+use crate::payment::decline::{Decline, DeclineCode};
 use crate::payment::{Attempt, Charge, ChargeStatus, NextAction, RefundStatus};
-use crate::port::gateway::{Answer, GatewayError, Lookup, Outcome};
+use crate::port::gateway::Lookup;
 use crate::port::store::{Change, CommitError, Refusal};
 
 /// An open attempt with what it changes, as last read or written.
@@ -24,20 +25,6 @@ pub(super) struct Open {
     pub(super) attempt: Attempt,
     pub(super) charge: Charge,
     pub(super) order: Option<Order>,
-}
-
-/// What is known of an attempt after asking its gateway.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Verdict {
-    Succeeded,
-    Authorized,
-    Declined(Decline),
-    NotExecuted(String),
-    RequiresAction(NextAction),
-    Pending,
-    /// The gateway has no trace of it; it may still be on its way.
-    Absent,
-    Unknown(String),
 }
 
 /// How long after each look to look again at an attempt whose outcome is not known.
@@ -58,13 +45,20 @@ impl Shop {
 
     /// Everything about an attempt, as the store has it now.
     pub(super) async fn open(&self, id: AttemptId) -> Result<Open> {
-        let attempt = self.load::<Attempt>(id.0).await?;
-        let charge = self.load::<Charge>(attempt.charge.0).await?;
-        let order = match attempt.order {
-            Some(order) => Some(self.load::<Order>(order.0).await?),
-            None => None,
-        };
-        Ok(Open { attempt, charge, order })
+        let mut attempt = self.load::<Attempt>(id.0).await?;
+        loop {
+            let charge = self.load::<Charge>(attempt.charge.0).await?;
+            let order = match attempt.order {
+                Some(order) => Some(self.load::<Order>(order.0).await?),
+                None => None,
+            };
+            // Three reads, one moment: while it is open, nothing of the three changes without the attempt.
+            let again = self.load::<Attempt>(id.0).await?;
+            if again.version == attempt.version {
+                return Ok(Open { attempt, charge, order });
+            }
+            attempt = again;
+        }
     }
 
     /// Commits what became of an attempt, and returns everything as it is then. If somebody else was first, that counts.
@@ -86,11 +80,25 @@ impl Shop {
         Err(Error::internal("an attempt changed again and again while it was being concluded"))
     }
 
+    /// Commits what became of an attempt for a caller who waits for it.
+    pub(super) async fn report(&self, open: Open, seen: Seen, terms: &Terms) -> Result<Open> {
+        self.conclude(open, seen).await.map_err(|error| unsure(&error, terms))
+    }
+
+    /// Reads what came of an attempt for a caller who waits for it.
+    pub(super) async fn reread<T: super::records::Document>(
+        &self,
+        id: uuid::Uuid,
+        terms: &Terms,
+    ) -> Result<T> {
+        self.load(id).await.map_err(|error| unsure(&error, terms))
+    }
+
     /// Waits until an attempt's outcome is known or the caller must have an answer.
     pub(super) async fn outcome(&self, id: AttemptId, terms: &Terms) -> Result<Attempt> {
         let mut pause = Duration::from_millis(5);
         loop {
-            let attempt = self.load::<Attempt>(id.0).await?;
+            let attempt = self.reread::<Attempt>(id.0, terms).await?;
             let action = attempt.state == AttemptState::RequiresAction && terms.allow_pending;
             if attempt.state.is_final() || action || self.now() >= terms.answer_by {
                 return Ok(attempt);
@@ -106,44 +114,7 @@ impl Shop {
     }
 }
 
-/// A verdict, with the gateway's own id where it gave one.
-#[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub(super) verdict: Verdict,
-    pub(super) reference: Option<String>,
-}
-
 impl Seen {
-    /// What a gateway's answer means for an attempt. Money that is not the money asked for is not believed.
-    pub(super) fn of(attempt: &Attempt, answer: std::result::Result<Answer, GatewayError>) -> Seen {
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(GatewayError::NotExecuted { reason, .. }) => return Verdict::NotExecuted(reason).into(),
-            Err(GatewayError::Configuration(reason)) => return Verdict::NotExecuted(reason).into(),
-            Err(GatewayError::Unknown(evidence)) => return Verdict::Unknown(evidence).into(),
-        };
-        let moved = matches!(answer.outcome, Outcome::Succeeded | Outcome::Authorized);
-        let verdict = match (answer.outcome, answer.money) {
-            (_, Some(money)) if moved && money != attempt.money => {
-                Verdict::Unknown(format!("the gateway moved {money}, asked for {}", attempt.money))
-            }
-            (Outcome::Succeeded, _) => Verdict::Succeeded,
-            (Outcome::Authorized, _) => Verdict::Authorized,
-            (Outcome::Declined(decline), _) => Verdict::Declined(decline),
-            (Outcome::RequiresAction(action), _) => Verdict::RequiresAction(action),
-            (Outcome::Pending, _) => Verdict::Pending,
-            (Outcome::Canceled, _) if attempt.effect == Effect::Void => Verdict::Succeeded,
-            (Outcome::Canceled, _) => Verdict::NotExecuted("canceled at the gateway".into()),
-        };
-        Seen { verdict, reference: answer.reference }
-    }
-
-    /// That a buyer who can't be asked would have to be.
-    pub(super) fn authentication_required() -> Seen {
-        let code = DeclineCode::AuthenticationRequired;
-        Verdict::Declined(Decline { code, raw: String::new(), advice: Advice::Authenticate }).into()
-    }
-
     /// Writes what follows from the verdict into `changes`, and returns everything as it will be.
     fn apply(&self, was: &Open, changes: &mut Changes<'_>) -> Result<Open> {
         let mut open = was.clone();
@@ -152,7 +123,11 @@ impl Seen {
         }
         match &self.verdict {
             Verdict::Succeeded => open.succeed(changes)?,
-            Verdict::Authorized => open.authorize(changes)?,
+            Verdict::Authorized if open.may_be_held() => open.authorize(changes)?,
+            Verdict::Authorized => {
+                let evidence = "the gateway authorised what was to be charged";
+                open.wait(AttemptState::Unknown, None, evidence, changes);
+            }
             Verdict::Declined(decline) => open.fail(AttemptState::Declined, Some(decline), changes)?,
             Verdict::NotExecuted(reason) => {
                 open.attempt.evidence.clone_from(reason);
@@ -166,16 +141,11 @@ impl Seen {
                 open.attempt.absences = open.attempt.absences.saturating_add(1);
                 open.wait(AttemptState::Unknown, None, "the gateway has no trace of it yet", changes);
             }
+            Verdict::Unasked(evidence) => open.stay(evidence, changes),
             Verdict::Unknown(evidence) => open.wait(AttemptState::Unknown, None, evidence, changes),
         }
         open.write(was, changes)?;
         Ok(open)
-    }
-}
-
-impl From<Verdict> for Seen {
-    fn from(verdict: Verdict) -> Seen {
-        Seen { verdict, reference: None }
     }
 }
 
@@ -203,10 +173,23 @@ impl Open {
         }
     }
 
-    fn authorize(&mut self, changes: &mut Changes<'_>) -> Result<()> {
-        if self.attempt.effect != Effect::Charge || !self.charge.capture_later {
-            return Err(Error::internal("a gateway authorised what was to be charged"));
+    /// Waits on in the state it is in: a challenge does not vanish because a look-up failed.
+    fn stay(&mut self, evidence: &str, changes: &Changes<'_>) {
+        let action = self.charge.next_action.clone();
+        match (self.attempt.state, action) {
+            (state @ AttemptState::RequiresAction, Some(action)) => {
+                self.wait(state, Some(&action), evidence, changes);
+            }
+            (state @ AttemptState::Pending, _) => self.wait(state, None, evidence, changes),
+            _ => self.wait(AttemptState::Unknown, None, evidence, changes),
         }
+    }
+
+    fn may_be_held(&self) -> bool {
+        self.attempt.effect == Effect::Charge && self.charge.capture_later
+    }
+
+    fn authorize(&mut self, changes: &mut Changes<'_>) -> Result<()> {
         self.charge.status = ChargeStatus::Authorized;
         self.name_charge();
         self.end(AttemptState::Succeeded);
@@ -418,6 +401,12 @@ pub(super) fn take_back(
         order.status = order.status.after(Move::Return).unwrap_or(order.status);
     }
     Ok(())
+}
+
+/// After commit A, trouble of the storage no longer means that nothing happened: the outcome is only not known yet.
+fn unsure(error: &Error, terms: &Terms) -> Error {
+    tracing::warn!(?error, "could not write or read what became of an attempt; the janitor will");
+    Error::Pending { charge: terms.progress.charge() }
 }
 
 fn orphan() -> Error {

@@ -105,7 +105,6 @@ impl Shop {
         write_once!(self, terms, |changes| {
             let sku = self.load::<Sku>(id.0).await?;
             changes.delete(&sku, "sku.deleted");
-            ()
         })
     }
 
