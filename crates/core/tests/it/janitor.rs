@@ -1,0 +1,139 @@
+//! The janitor: whose attempt it may touch, when, and that two of them come to one conclusion.
+
+use std::time::Duration;
+
+use digota_core::order::OrderStatus;
+use digota_core::port::Clock;
+
+use super::world::{Plan, World, is_pending, pay};
+
+/// Drops a payment while it waits for the gateway, as a crash does.
+async fn die_while_paying(world: &World, order: digota_core::id::OrderId) {
+    world.wire.hold(true);
+    tokio::select! {
+        answer = world.pay(order, "tok_ok") => panic!("{answer:?}"),
+        () = world.wire.reached() => {}
+    }
+    world.wire.hold(false);
+}
+
+#[tokio::test]
+async fn an_attempt_is_left_alone_while_its_lease_holds() {
+    let world = World::new().await;
+    let order = world.order(1).await;
+    die_while_paying(&world, order.id).await;
+    let (attempt, due) = world.next_due().await.unwrap();
+    assert!(due >= attempt.sent.after(Duration::from_secs(30)), "longer than the gateway may take");
+    let other = world.node(2);
+    world.clock.set(due.before(Duration::from_micros(1)));
+    assert_eq!(other.janitor_round().await.unwrap().looked, 0);
+    world.shop.order(order.id).await.unwrap();
+    assert_eq!(world.shop.janitor_round().await.unwrap().looked, 0, "nobody may ask sooner");
+    world.clock.set(due);
+    assert_eq!(other.janitor_round().await.unwrap().settled, 1);
+    world.assert_consistent().await;
+}
+
+#[tokio::test]
+async fn a_new_process_takes_over_at_once_where_it_is_the_only_one() {
+    for shared in [false, true] {
+        let world = World::of(Plan { shared, ..Plan::default() }).await;
+        let order = world.order(1).await;
+        die_while_paying(&world, order.id).await;
+        let own = world.shop.adopt_orphans().await.unwrap();
+        assert_eq!(own.looked, 0, "its own attempts are no orphans");
+        let round = world.node(2).adopt_orphans().await.unwrap();
+        assert_eq!((round.looked, round.settled), if shared { (0, 0) } else { (1, 1) });
+        world.settle().await;
+        world.assert_consistent().await;
+    }
+}
+
+#[tokio::test]
+async fn two_janitors_on_one_attempt_come_to_one_conclusion() {
+    for seed in 0..20 {
+        let world = World::of(Plan { seed: Some(seed), unlocked: true, ..Plan::default() }).await;
+        let order = world.order(1).await;
+        assert!(is_pending(world.pay(order.id, "tok_lose_after").await));
+        let (_, due) = world.next_due().await.unwrap();
+        world.clock.set(world.clock.now().max(due));
+        let other = world.node(2);
+        let (a, b) = tokio::join!(world.shop.janitor_round(), other.janitor_round());
+        assert_eq!((a.unwrap().failed, b.unwrap().failed), (0, 0));
+        assert_eq!(world.order_now(order.id).await.status, OrderStatus::Paid);
+        world.assert_consistent().await;
+    }
+}
+
+#[tokio::test]
+async fn the_pauses_between_looks_rise() {
+    let world = World::new().await;
+    let order = world.order(1).await;
+    let terms = world.patient();
+    world.shop.pay(pay(order.id, "tok_pending"), &terms).await.unwrap();
+    let mut pauses = Vec::new();
+    for _ in 0..10 {
+        let (_, due) = world.next_due().await.unwrap();
+        pauses.push(due.since(world.clock.now()).as_secs());
+        world.janitor().await;
+    }
+    assert_eq!(pauses, [2, 10, 60, 300, 1800, 7200, 21_600, 86_400, 86_400, 86_400]);
+}
+
+#[tokio::test]
+async fn who_reads_an_order_has_it_looked_at_sooner_but_not_all_the_time() {
+    let world = World::new().await;
+    let order = world.order(1).await;
+    world.shop.pay(pay(order.id, "tok_pending"), &world.patient()).await.unwrap();
+    for _ in 0..5 {
+        world.janitor().await;
+    }
+    world.order_now(order.id).await;
+    assert_eq!(world.shop.janitor_round().await.unwrap().looked, 0, "it was looked at a moment ago");
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(world.shop.janitor_round().await.unwrap().looked, 0, "nobody asked since");
+    world.order_now(order.id).await;
+    assert_eq!(world.shop.janitor_round().await.unwrap().looked, 1);
+}
+
+#[tokio::test]
+async fn keys_are_kept_while_their_attempt_is_open_and_dropped_three_days_later() {
+    let world = World::new().await;
+    let (open, paid) = (world.order(1).await, world.order(1).await);
+    assert!(is_pending(world.shop.pay(pay(open.id, "tok_pending"), &world.keyed("open")).await));
+    world.shop.pay(pay(paid.id, "tok_ok"), &world.keyed("paid")).await.unwrap();
+    world.clock.advance(Duration::from_secs(71 * 3600));
+    world.shop.purge().await.unwrap();
+    assert!(world.key("paid").await.is_some());
+    world.clock.advance(Duration::from_secs(2 * 3600));
+    world.shop.purge().await.unwrap();
+    assert!(world.key("paid").await.is_none());
+    assert!(world.key("open").await.is_some());
+}
+
+#[tokio::test]
+async fn one_attempt_that_cannot_be_looked_at_keeps_nobody_waiting() {
+    let world = World::new().await;
+    let (stuck, other) = (world.order(1).await, world.order(1).await);
+    world.shop.pay(pay(stuck.id, "tok_pending"), &world.patient()).await.unwrap();
+    world.shop.pay(pay(other.id, "tok_lose_after"), &world.patient()).await.unwrap();
+    world.clock.advance(Duration::from_secs(5));
+    let round = world.shop.janitor_round().await.unwrap();
+    assert_eq!((round.looked, round.settled, round.failed), (2, 1, 0));
+    assert_eq!(world.order_now(other.id).await.status, OrderStatus::Paid);
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_back_breaks_nothing() {
+    let world = World::new().await;
+    let order = world.order(1).await;
+    assert!(is_pending(world.pay(order.id, "tok_lose_after").await));
+    world.clock.set(world.clock.now().before(Duration::from_secs(3600)));
+    let round = world.shop.janitor_round().await.unwrap();
+    assert_eq!(round.looked, 0);
+    world.settle().await;
+    let order = world.order_now(order.id).await;
+    assert_eq!(order.status, OrderStatus::Paid);
+    assert!(order.updated >= order.created);
+    world.assert_consistent().await;
+}
