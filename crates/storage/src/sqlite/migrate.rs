@@ -61,8 +61,7 @@ fn views(script: &str) -> String {
     let script = expand(script, "uuid(", |column| {
         let part = |from: u8, len: u8| format!("substr(hex({column}), {from}, {len})");
         let parts = [part(1, 8), part(9, 4), part(13, 4), part(17, 4), part(21, 12)];
-        // Concatenation keeps null null.
-        format!("lower({})", parts.join(" || '-' || "))
+        format!("iif({column} IS NULL, NULL, lower({}))", parts.join(" || '-' || "))
     });
     expand(&script, "moment(", |column| format!("strftime('%Y-%m-%dT%H:%M:%fZ', {column} / 1e6, 'unixepoch')"))
 }

@@ -39,6 +39,8 @@ mod path;
 mod point;
 mod read;
 mod table;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use counter::Counter;

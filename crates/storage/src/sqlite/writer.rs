@@ -84,13 +84,19 @@ impl Writer {
 
     /// Has work done. It is done even if the caller no longer waits.
     pub(super) async fn run(&self, work: Work) -> Result<Done, CommitError> {
+        let answer = self.begin(work)?;
+        answer.await.unwrap_or_else(|_| Err(CommitError::Unknown("the storage's writer failed".into())))
+    }
+
+    /// Puts work in the queue.
+    pub(super) fn begin(&self, work: Work) -> Result<oneshot::Receiver<Result<Done, CommitError>>, StoreError> {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().expect("taken only by drop");
         queue.try_send(Job { work, reply }).map_err(|error| match error {
             TrySendError::Full(_) => StoreError::Overloaded,
             TrySendError::Disconnected(_) => StoreError::Unavailable("its writer failed; restart".into()),
         })?;
-        answer.await.unwrap_or_else(|_| Err(CommitError::Unknown("the storage's writer failed".into())))
+        Ok(answer)
     }
 }
 
