@@ -114,7 +114,11 @@ impl Shop {
         terms: &Terms,
         error: Error,
     ) -> Result<T> {
-        self.replay(terms).await?.ok_or(error)
+        match error {
+            // Trouble is nobody's doing.
+            Error::Unavailable { .. } | Error::Pending { .. } => Err(error),
+            error => self.replay(terms).await?.ok_or(error),
+        }
     }
 
     /// Lets whoever answers early name the charge that a key's first request is about.

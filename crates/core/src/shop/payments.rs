@@ -226,6 +226,8 @@ impl Shop {
                 Ok(_) => return Ok(Some(open)),
                 Err(CommitError::Refused(Refusal::Stale { .. } | Refusal::AttemptOpen { .. })) => {}
                 Err(CommitError::Refused(Refusal::KeyTaken)) => return Ok(None),
+                // If it stands, the janitor goes on with it, and sends a void that was never sent.
+                Err(CommitError::Unknown(_)) => return Err(Error::Pending { charge: Some(id) }),
                 Err(error) => return Err(error.into()),
             }
         }

@@ -6,6 +6,7 @@ mod world;
 
 mod captures;
 mod challenge;
+mod faults;
 mod janitor;
 mod joining;
 mod keys;

@@ -32,7 +32,7 @@ use digota_core::time::Timestamp;
 use digota_core::{Error, Result};
 use uuid::Uuid;
 
-use dice::Dice;
+pub(crate) use dice::Dice;
 use slow_store::SlowStore;
 use turns::Turns;
 pub(crate) use wire::Wire;
