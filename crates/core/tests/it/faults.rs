@@ -124,9 +124,7 @@ impl Flow {
             Flow::Pay(_) | Flow::PayInTwoSteps => {
                 world.order_now(subject.order.unwrap()).await.status == OrderStatus::Paid
             }
-            Flow::Return(_) => {
-                world.order_now(subject.order.unwrap()).await.status == OrderStatus::Canceled
-            }
+            Flow::Return(_) => world.order_now(subject.order.unwrap()).await.status == OrderStatus::Canceled,
             Flow::Refund(_) => world.charge_now(subject.charge.unwrap()).await.refunded > 0,
             Flow::Capture(_) => {
                 world.charge_now(subject.charge.unwrap()).await.status == ChargeStatus::Succeeded

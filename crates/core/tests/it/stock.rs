@@ -3,7 +3,7 @@
 use digota_core::product::{ProductDetails, ProductField};
 use digota_core::sku::SkuChange;
 
-use super::world::{STOCK, World, declined, reason};
+use super::world::{Plan, STOCK, World, declined, reason};
 
 #[tokio::test]
 async fn a_short_sku_is_named_and_nothing_is_held() {
@@ -128,4 +128,20 @@ async fn a_decline_lets_go_exactly_what_was_held() {
     assert_eq!(declined(world.pay(order.id, "tok_card_declined").await), "card_declined");
     assert_eq!((world.stock_of(green).await.available(), world.stock_of(black).await.available()), (10, 10));
     world.assert_consistent().await;
+}
+
+#[tokio::test]
+async fn a_sku_deleted_at_the_same_moment_is_gone_or_sold() {
+    for seed in 0..40 {
+        let world = World::of(Plan { seed: Some(seed), ..Plan::default() }).await;
+        let order = world.order(1).await;
+        let terms = world.terms();
+        let (paid, deleted) =
+            tokio::join!(world.pay(order.id, "tok_ok"), world.shop.delete_sku(world.skus[0], &terms));
+        deleted.unwrap();
+        if paid.is_err() {
+            assert_eq!(reason(paid), "SKU_GONE");
+        }
+        world.assert_consistent().await;
+    }
 }

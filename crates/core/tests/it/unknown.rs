@@ -84,6 +84,33 @@ async fn where_nothing_can_be_made_impossible_a_payment_must_stay_absent_until_i
 }
 
 #[tokio::test]
+async fn a_request_that_arrives_after_it_was_given_up_moves_no_money() {
+    let world = World::new().await;
+    let order = world.order(2).await;
+    assert!(is_pending(world.pay(order.id, "tok_late").await));
+    world.settle().await;
+    assert_eq!(world.pay(order.id, "tok_ok").await.unwrap().order.status, OrderStatus::Paid);
+    world.wire.deliver().await;
+    assert_eq!(world.wire.gateway.moved(), i128::from(order.money.amount));
+    world.assert_consistent().await;
+}
+
+#[tokio::test]
+async fn a_request_that_arrives_late_pays_if_nothing_could_be_made_impossible() {
+    let world = World::of(Plan { capabilities: Some(without_cancel), ..Plan::default() }).await;
+    let order = world.order(2).await;
+    assert!(is_pending(world.pay(order.id, "tok_late").await));
+    world.janitor().await;
+    world.janitor().await;
+    assert!(is_pending(world.pay(order.id, "tok_ok").await), "no second charge meanwhile");
+    world.wire.deliver().await;
+    world.settle().await;
+    assert_eq!(world.order_now(order.id).await.status, OrderStatus::Paid);
+    assert_eq!(world.wire.gateway.moved(), i128::from(order.money.amount));
+    world.assert_consistent().await;
+}
+
+#[tokio::test]
 async fn unknown_never_becomes_failed_by_time_alone() {
     let world = World::new().await;
     let order = world.order(2).await;

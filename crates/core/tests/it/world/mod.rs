@@ -1,5 +1,6 @@
 //! A shop on fakes, with a clock that never makes anybody wait.
 
+mod deeds;
 mod dice;
 mod oracle;
 mod slow_store;
@@ -32,6 +33,7 @@ use digota_core::time::Timestamp;
 use digota_core::{Error, Result};
 use uuid::Uuid;
 
+pub(crate) use deeds::{Deed, TOKENS};
 pub(crate) use dice::Dice;
 use slow_store::SlowStore;
 use turns::Turns;
