@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::id::ChargeId;
-use crate::payment::decline::Decline;
+use crate::payment::decline::{Advice, Decline};
 use crate::port::gateway::GatewayError;
 use crate::port::lock::LockError;
 use crate::port::store::{CommitError, Kind, Refusal, StoreError};
@@ -184,6 +184,8 @@ reasons! {
     ProductHasSkus = "PRODUCT_HAS_SKUS",
     /// The SKU's inventory is infinite.
     InventoryInfinite = "INVENTORY_INFINITE",
+    /// There is no event at this position to go on from; the facts say which is the last.
+    EventPosition = "EVENT_POSITION",
 }
 
 impl Error {
@@ -220,7 +222,7 @@ impl Error {
 
     /// Whether this answer stays true however often the same request comes: only such answers are kept.
     pub fn is_final(&self) -> bool {
-        matches!(self, Error::Declined(_))
+        matches!(self, Error::Declined(decline) if decline.advice != Advice::RetryLater)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, Result, Violation};
 /// The longest name, in bytes.
 pub const NAME_MAX: usize = 256;
 /// The longest description, in bytes.
-pub const DESCRIPTION_MAX: usize = 4096;
+pub const DESCRIPTION_MAX: usize = 2055;
 /// The longest URL, in bytes.
 pub const URL_MAX: usize = 2048;
 /// The longest other line of text (address lines, statements, reasons), in bytes.

@@ -1,5 +1,6 @@
 //! `serve --dev`: a server on this machine with nothing to set up. Everything it needs is in one folder.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -71,15 +72,14 @@ impl Folder {
     }
 
     /// Tells a person how to call.
-    pub(crate) fn introduce(&self, settings: &Settings) -> anyhow::Result<()> {
+    pub(crate) fn introduce(&self, address: SocketAddr) {
         let certs = self.certificates.path().display();
         eprintln!("digota --dev: everything is in {}; delete it to start afresh.", self.path.display());
-        eprintln!("Call {} over mutual TLS with:", settings.address);
+        eprintln!("Call {address} over mutual TLS with:");
         eprintln!("  CA           {certs}/ca.crt");
         eprintln!("  certificate  {certs}/{CLIENT}.crt");
         eprintln!("  key          {certs}/{CLIENT}.key");
         eprintln!("Cards are pretended: 4242 4242 4242 4242 pays, 4000 0000 0000 0002 is declined.");
-        Ok(())
     }
 
     /// The client's certificate files: CA, certificate, key.

@@ -33,11 +33,16 @@ const JANITOR_PAUSE: Duration = Duration::from_millis(500);
 /// After how many of the janitor's rounds old keys and operation ids are dropped.
 const PURGE_EVERY: u32 = 1200;
 
-/// Serves until SIGTERM or Ctrl-C.
-pub(crate) fn run(settings: Settings, verbosity: Verbosity) -> anyhow::Result<()> {
+/// Serves until SIGTERM or Ctrl-C. `ready` is told the address once clients can call.
+pub(crate) fn run(
+    settings: Settings,
+    verbosity: Verbosity,
+    ready: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
     logging::init(verbosity, &settings.log);
     runtime()?.block_on(async {
         let running = Running::start(settings).await?;
+        ready(running.address);
         stop_signal().await?;
         running.stop().await
     })

@@ -61,7 +61,10 @@ impl Events {
         if request.only_new {
             return self.0.shop.last_event().await;
         }
-        u64::try_from(request.after).map_err(|_| Error::internal("a position out of range passed its check"))
+        let after = u64::try_from(request.after)
+            .map_err(|_| Error::internal("a position out of range passed its check"))?;
+        self.0.shop.check_position(after).await?;
+        Ok(after)
     }
 }
 

@@ -151,8 +151,8 @@ fn log(rpc: &str, caller: &str, code: Code, message: &str, started: Instant) {
     match code {
         Code::Ok => tracing::info!(target: DONE, rpc, caller, ms, "ok"),
         Code::Internal | Code::Unknown | Code::DataLoss => {
-            tracing::error!(rpc, caller, ms, code = ?code, message, "failed");
+            tracing::error!(rpc, caller, ms, code = ?code, detail = message, "failed");
         }
-        _ => tracing::info!(rpc, caller, ms, code = ?code, message, "refused"),
+        _ => tracing::info!(rpc, caller, ms, code = ?code, detail = message, "refused"),
     }
 }

@@ -54,7 +54,7 @@ impl Shop {
             };
             // Three reads, one moment: while it is open, nothing of the three changes without the attempt.
             let again = self.load::<Attempt>(id.0).await?;
-            if again.version == attempt.version {
+            if again.version > 0 {
                 return Ok(Open { attempt, charge, order });
             }
             attempt = again;
@@ -313,14 +313,17 @@ impl Open {
     fn answer(&self, changes: &mut Changes<'_>) -> Result<()> {
         let Some(scope) = &self.attempt.client_key else { return Ok(()) };
         let answer = match (self.attempt.state, &self.attempt.decline) {
-            (AttemptState::NotExecuted, _) => {
-                changes.free(scope);
-                return Ok(());
-            }
-            (_, Some(decline)) => Err(Error::Declined(decline.clone())),
-            _ => Ok(self.stored(changes.at)),
+            (AttemptState::NotExecuted, _) => None,
+            (_, Some(decline)) => Some(Err(Error::Declined(decline.clone()))),
+            _ => Some(Ok(self.stored(changes.at))),
         };
-        changes.answer(scope, &answer)
+        // What may be different the next time is no answer to keep.
+        match answer {
+            Some(Err(error)) if !error.is_final() => changes.free(scope),
+            Some(answer) => changes.answer(scope, &answer)?,
+            None => changes.free(scope),
+        }
+        Ok(())
     }
 
     /// What the rpc answers: the order where it is about one, else the charge. As it will be once written.
@@ -358,6 +361,12 @@ impl Open {
     /// What happened, in the words of the charge and of the order.
     fn event(&self) -> (&'static str, &'static str) {
         let refund = matches!(self.attempt.effect, Effect::Refund { .. } | Effect::Return { .. });
+        let failed = matches!(self.attempt.state, AttemptState::Declined | AttemptState::NotExecuted);
+        match self.attempt.effect {
+            Effect::Capture if failed => return ("capture_failed", "capture_failed"),
+            Effect::Void if failed => return ("void_failed", "void_failed"),
+            _ => {}
+        }
         match (self.attempt.state, refund) {
             (AttemptState::Succeeded, false) => (self.charge.status.name(), "paid"),
             (AttemptState::Succeeded, true) => ("refunded", self.order_event()),

@@ -17,6 +17,7 @@ const FILE: &str = "digota.toml";
 pub(crate) struct Sources {
     preset: Vec<(&'static str, String, String)>,
     file: Option<PathBuf>,
+    named_only: bool,
     variables: Vec<(String, String)>,
 }
 
@@ -55,7 +56,12 @@ impl Sources {
     pub(crate) fn of(config: Option<PathBuf>, variables: Vec<(String, String)>) -> Self {
         let named = variables.iter().find(|(name, text)| name == environment::CONFIG && !text.is_empty());
         let file = config.or_else(|| named.map(|(_, path)| PathBuf::from(path)));
-        Self { preset: Vec::new(), file, variables }
+        Self { preset: Vec::new(), file, named_only: false, variables }
+    }
+
+    /// Reads no file that nobody named: what lies about in the folder is for another server.
+    pub(crate) fn named_file_only(self) -> Self {
+        Self { named_only: true, ..self }
     }
 
     /// Adds a layer right above the defaults: paths as `explain` prints them, values as in the environment.
@@ -76,7 +82,9 @@ impl Sources {
         let mut document = Document::new();
         self.lay_preset(&mut document);
         let named = self.file.is_some();
-        file::lay(&mut document, &self.file.unwrap_or_else(|| FILE.into()), named);
+        if named || !self.named_only {
+            file::lay(&mut document, &self.file.unwrap_or_else(|| FILE.into()), named);
+        }
         environment::lay(&mut document, &self.variables);
         let Finished { settings, origins, mut problems, broken, complete } = document.finish();
         // What follows from a value or a file that was refused already would only confuse.
