@@ -54,7 +54,7 @@ impl Shop {
             };
             // Three reads, one moment: while it is open, nothing of the three changes without the attempt.
             let again = self.load::<Attempt>(id.0).await?;
-            if again.version > 0 {
+            if again.version == attempt.version {
                 return Ok(Open { attempt, charge, order });
             }
             attempt = again;
