@@ -9,8 +9,8 @@ macro_rules! adapters {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
         $($(#[$doc])* pub mod $name;)+
 
-        /// The names that [`Config::handler`] may have.
-        pub const HANDLERS: &[&str] = &[$(stringify!($name)),+];
+        /// The adapters, as the configuration names them.
+        pub const ADAPTERS: &[&str] = &[$(stringify!($name)),+];
 
         /// Opens the storage that the configuration names.
         ///
@@ -26,13 +26,14 @@ macro_rules! adapters {
 }
 
 adapters! {
+    /// One file, no server.
     sqlite,
 }
 
 /// Where the shop is kept.
 #[derive(Clone, Default)]
 pub struct Config {
-    /// Which adapter; one of [`HANDLERS`].
+    /// Which adapter; one of [`ADAPTERS`].
     pub handler: String,
     /// Where it is: a file for `sqlite`, hosts for servers.
     pub address: Vec<String>,
@@ -45,13 +46,12 @@ pub struct Config {
 }
 
 impl std::fmt::Debug for Config {
+    /// Without the address, which may be a URL with a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { handler, address, database, .. } = self;
         f.debug_struct("Config")
-            .field("handler", handler)
-            .field("address", address)
-            .field("database", database)
-            .finish()
+            .field("handler", &self.handler)
+            .field("database", &self.database)
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Config {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// There is no adapter of that name.
-    #[error("there is no storage handler {handler:?}; there are: {}", HANDLERS.join(", "))]
+    #[error("there is no storage handler {handler:?}; there are: {}", ADAPTERS.join(", "))]
     UnknownHandler {
         /// The name.
         handler: String,

@@ -9,6 +9,9 @@ use super::path::{Equality, Path, is_possible};
 use super::point::at_once;
 use super::table::{keys, record, table};
 
+/// The most records that are sorted for a page. More are dense enough to be met among all that changed.
+const SORT_MAX: u64 = 1000;
+
 /// One page, as of one moment.
 ///
 /// What an index alone can skip is skipped without a look, however much it is. Where rows must be looked at, what the
@@ -108,9 +111,8 @@ fn choose(connection: &Connection, query: &Query) -> rusqlite::Result<Path> {
         return Ok(Path::by_created(kind, conditions));
     }
     if let Some(equality) = Equality::best(kind, conditions) {
-        // Few enough to sort: better than to look for them among all.
         let total = count(connection, kind, std::slice::from_ref(&equality.condition))?;
-        if !total.capped && total.count <= u64::from(SCAN_BUDGET) {
+        if !total.capped && total.count <= SORT_MAX {
             return Ok(Path::sorted_by_updated(kind, conditions, equality));
         }
     }
