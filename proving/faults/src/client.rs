@@ -1,0 +1,166 @@
+//! A client as a careful shop writes it: one idempotency key per request, sent again with it until there is an answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use digota_proto::orderpb::order_service_client::OrderServiceClient;
+use digota_proto::orderpb::{GetRequest, NewRequest, Order, PayRequest, ReturnRequest};
+use digota_proto::paymentpb::payment_service_client::PaymentServiceClient;
+use digota_proto::paymentpb::{Charge, RefundRequest};
+use rand::RngExt;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+use tonic_types::StatusExt;
+use uuid::Uuid;
+
+use crate::evidence::history::{Outcome, Seen};
+
+/// The deadline that every call carries.
+const DEADLINE: Duration = Duration::from_secs(4);
+/// How much longer than that an answer is waited for.
+const GRACE: Duration = Duration::from_secs(1);
+/// How long a request is sent again and again.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// The pause before a request is sent again, in milliseconds.
+const PAUSE_MS: std::ops::Range<u64> = 10..50;
+
+/// The line to whatever server is up.
+#[derive(Clone)]
+pub(crate) struct Line {
+    channels: watch::Receiver<Arc<Vec<Channel>>>,
+    /// Which of the connections is used.
+    index: usize,
+    faults: Arc<Faults>,
+}
+
+/// What went wrong on all lines.
+#[derive(Default)]
+pub(crate) struct Faults {
+    /// Answers that say that the server itself is at fault.
+    pub(crate) internal: std::sync::Mutex<Vec<String>>,
+    /// Requests that were sent again.
+    pub(crate) resent: AtomicUsize,
+}
+
+/// A request that changes something.
+#[derive(Clone)]
+pub(crate) enum Ask {
+    New(NewRequest),
+    Pay(PayRequest),
+    Return(ReturnRequest),
+    Refund(RefundRequest),
+}
+
+impl Line {
+    pub(crate) fn new(
+        channels: watch::Receiver<Arc<Vec<Channel>>>,
+        index: usize,
+        faults: Arc<Faults>,
+    ) -> Line {
+        Line { channels, index, faults }
+    }
+
+    /// Sends a request until there is an answer that says what became of it.
+    pub(crate) async fn insist(&self, ask: &Ask, key: &str) -> Outcome {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let last = match tokio::time::timeout(DEADLINE + GRACE, ask.send(self.channel(), key)).await {
+                Ok(Ok(seen)) => return Outcome::Done(seen),
+                Ok(Err(status)) => match self.read(&status) {
+                    Some(reason) => return Outcome::Refused(reason),
+                    None => format!("{:?}: {}", status.code(), status.message()),
+                },
+                Err(_) => "no answer at all".to_owned(),
+            };
+            if Instant::now() >= give_up {
+                return Outcome::Unknown(last);
+            }
+            self.faults.resent.fetch_add(1, Ordering::Relaxed);
+            self.look_at(ask).await;
+            let pause = rand::rng().random_range(PAUSE_MS);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+    }
+
+    /// The reason of a definite refusal; `None` where the request must be sent again.
+    fn read(&self, status: &Status) -> Option<String> {
+        let details = status.get_error_details();
+        // Without this the status is the transport's, not the server's.
+        let info = details.error_info().filter(|info| info.domain == "digota")?;
+        match (status.code(), info.reason.as_str()) {
+            (Code::Internal, _) => {
+                let text = format!("{}: {}", status.message(), info.reason);
+                self.faults.internal.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(text);
+                None
+            }
+            (Code::Aborted, "processing_error") => Some(info.reason.clone()),
+            (Code::FailedPrecondition | Code::InvalidArgument | Code::NotFound | Code::AlreadyExists, _) => {
+                Some(info.reason.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// Who waits for a payment looks at its order now and then; what it says does not matter here.
+    async fn look_at(&self, ask: &Ask) {
+        let id = match ask {
+            Ask::Pay(pay) => pay.id.clone(),
+            Ask::Return(back) => back.id.clone(),
+            Ask::New(_) | Ask::Refund(_) => return,
+        };
+        let mut request = Request::new(GetRequest { id });
+        request.set_timeout(GRACE);
+        let _ = tokio::time::timeout(GRACE, OrderServiceClient::new(self.channel()).get(request)).await;
+    }
+
+    fn channel(&self) -> Channel {
+        let channels = self.channels.borrow();
+        channels[self.index % channels.len()].clone()
+    }
+}
+
+impl Ask {
+    async fn send(&self, channel: Channel, key: &str) -> Result<Seen, Status> {
+        let orders = || OrderServiceClient::new(channel.clone());
+        match self.clone() {
+            Ask::New(new) => Ok(order(&orders().create(request(new, key)?).await?.into_inner())),
+            Ask::Pay(pay) => Ok(order(&orders().pay(request(pay, key)?).await?.into_inner())),
+            Ask::Return(back) => Ok(order(&orders().r#return(request(back, key)?).await?.into_inner())),
+            Ask::Refund(refund) => {
+                let mut payments = PaymentServiceClient::new(channel);
+                Ok(charge(&payments.refund_charge(request(refund, key)?).await?.into_inner()))
+            }
+        }
+    }
+}
+
+fn request<T>(message: T, key: &str) -> Result<Request<T>, Status> {
+    let mut request = Request::new(message);
+    let key = key.parse().map_err(|_| Status::invalid_argument("the key fits in no header"))?;
+    request.metadata_mut().insert("idempotency-key", key);
+    request.set_timeout(DEADLINE);
+    Ok(request)
+}
+
+fn order(order: &Order) -> Seen {
+    Seen {
+        object: id(&order.id).unwrap_or_default(),
+        status: order.status,
+        charge: id(&order.charge_id),
+        refunded: order.refunded_amount,
+        version: order.version,
+    }
+}
+
+fn charge(charge: &Charge) -> Seen {
+    let object = id(&charge.id).unwrap_or_default();
+    let refunded = i64::try_from(charge.refund_amount).unwrap_or(i64::MAX);
+    Seen { object, status: charge.status, charge: Some(object), refunded, version: charge.version }
+}
+
+fn id(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok()
+}

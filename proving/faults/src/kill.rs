@@ -1,0 +1,183 @@
+//! The kill test: `kill -9` at random moments while money moves, and a restart on the same data each time.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tonic::transport::Channel;
+
+use crate::client::{Faults, Line};
+use crate::evidence::Evidence;
+use crate::evidence::history::History;
+use crate::market::Market;
+use crate::oracle;
+use crate::payer::Payer;
+use crate::process::Process;
+use crate::report;
+use crate::tally::{Kills, Tally};
+use crate::world::{Gateway, World};
+
+/// A server is killed at a random moment of this many milliseconds after it serves.
+const LIFE_MS: u64 = 300;
+/// How long the gateway takes to answer, and to act: it may act after we died.
+const GATEWAY_MS: (u64, u64) = (5, 50);
+/// The share of requests to the gateway, and of its answers, that are lost.
+const LOST: &str = "0.01";
+/// How many connections all payers share.
+const CONNECTIONS: usize = 4;
+/// How long the payers go on after the last kill.
+const AFTERMATH: Duration = Duration::from_secs(1);
+/// How long the payers may take to finish after the last kill.
+const FINISH: Duration = Duration::from_secs(180);
+/// How long it may take until nothing is open any more.
+const REST: Duration = Duration::from_secs(60);
+
+/// `digota-faults kill`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How often the server is killed
+    #[arg(long, default_value_t = 100)]
+    kills: usize,
+    /// How many clients pay at once
+    #[arg(long, default_value_t = 32)]
+    payers: usize,
+    /// Where chance starts; without it, anywhere
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The digota to kill; without it, the one beside this program
+    #[arg(long, value_name = "PATH")]
+    bin: Option<PathBuf>,
+}
+
+/// Kills, waits for rest, and judges.
+pub(crate) async fn run(options: &Options) -> Result<()> {
+    let seed = options.seed.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
+    println!("kill: {} kills, {} payers, seed {seed}", options.kills, options.payers);
+    let gateway = Gateway { delay_ms: GATEWAY_MS.0, jitter_ms: GATEWAY_MS.1, lost: LOST, seed };
+    let world = World::build(&digota(options.bin.as_deref())?, &gateway).await?;
+    let started = Instant::now();
+    let server = world.serve().await?;
+    let channels = Arc::new(world.connect(&server, CONNECTIONS)?);
+    let quantities = [None, None, Some(60), Some(500), Some(100_000)];
+    let market = Arc::new(Market::open(&channels[0], &quantities).await?);
+    let (publish, line) = watch::channel(channels);
+    let faults = Arc::new(Faults::default());
+    let mut payers = JoinSet::new();
+    for index in 0..options.payers {
+        let line = Line::new(line.clone(), index, Arc::clone(&faults));
+        payers.spawn(Payer::new(index, seed, Arc::clone(&market), line).work());
+    }
+    let mut killer = Killer { world: &world, publish, market: &market, kills: Kills::default(), started };
+    let server = killer.kill(options.kills, StdRng::seed_from_u64(seed), server).await?;
+    let kills = killer.kills;
+    tokio::time::sleep(AFTERMATH).await;
+    let history = finish(payers, &market, &faults).await?;
+    rest(&world).await?;
+    server.stop().await.context("the server")?;
+    let books = world.books()?;
+    let (folder, journal) = world.close().await?;
+    let evidence = Evidence { history, journal, books };
+    let tally = Tally::count(&evidence, &kills, faults.resent.load(Ordering::Relaxed));
+    let violations = oracle::judge(&evidence);
+    let seconds = started.elapsed().as_secs();
+    let mut line = json!(tally);
+    line["seconds"] = seconds.into();
+    line["orders_per_second"] = (tally.orders as u64 / seconds.max(1)).into();
+    line["violations"] = violations.len().into();
+    report::table(&line);
+    line["seed"] = seed.into();
+    line["payers"] = options.payers.into();
+    report::keep("kill.jsonl", line)?;
+    report::sentence(&violations, &folder, seed)?;
+    match tally.missing().as_slice() {
+        [] => Ok(()),
+        missing => bail!("the run proves nothing, there never was: {}", missing.join("; ")),
+    }
+}
+
+/// The digota that is tried.
+pub(crate) fn digota(bin: Option<&Path>) -> Result<PathBuf> {
+    match bin {
+        Some(bin) => Ok(bin.to_owned()),
+        None => Ok(std::env::current_exe()?.with_file_name("digota")),
+    }
+}
+
+struct Killer<'a> {
+    world: &'a World,
+    publish: watch::Sender<Arc<Vec<Channel>>>,
+    market: &'a Market,
+    kills: Kills,
+    started: Instant,
+}
+
+impl Killer<'_> {
+    /// Kills one server after the other; returns the one that is left alone.
+    async fn kill(&mut self, kills: usize, mut chance: StdRng, mut server: Process) -> Result<Process> {
+        for kill in 1..=kills {
+            tokio::time::sleep(Duration::from_millis(chance.random_range(0..=LIFE_MS))).await;
+            server.kill().await?;
+            let death = now();
+            let open = self.world.open_attempts().context("the store after a kill")?;
+            self.kills.between_commits += usize::from(!open.is_empty());
+            self.kills.open.extend(open);
+            server = self.world.serve().await?;
+            self.kills.gaps.push((death, now()));
+            self.publish.send_replace(Arc::new(self.world.connect(&server, CONNECTIONS)?));
+            if kill % 10 == 0 || kill == kills {
+                self.progress(kill, kills);
+            }
+        }
+        Ok(server)
+    }
+
+    fn progress(&self, kill: usize, kills: usize) {
+        let orders = self.market.orders.load(Ordering::Relaxed);
+        let seconds = self.started.elapsed().as_secs().max(1);
+        println!("kill {kill} of {kills}: {orders} orders, {} a second", orders as u64 / seconds);
+    }
+}
+
+/// Lets every payer end what it has begun, and puts their logs together.
+async fn finish(mut payers: JoinSet<History>, market: &Market, faults: &Faults) -> Result<History> {
+    market.closing.store(true, Ordering::Relaxed);
+    let mut all = History { skus: market.skus.clone(), ..History::default() };
+    let done = async {
+        while let Some(history) = payers.join_next().await {
+            let history = history.context("a payer")?;
+            all.orders.extend(history.orders);
+            all.orders_given_up += history.orders_given_up;
+            all.faults.extend(history.faults);
+        }
+        Ok::<(), anyhow::Error>(())
+    };
+    tokio::time::timeout(FINISH, done).await.context("the payers do not come to an end")??;
+    all.faults.extend(faults.internal.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
+    Ok(all)
+}
+
+/// Waits until nothing is open. What stays open is for the verdict to name.
+async fn rest(world: &World) -> Result<()> {
+    let began = Instant::now();
+    while world.open_now()? > 0 && began.elapsed() < REST {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    println!("at rest after {} ms", began.elapsed().as_millis());
+    Ok(())
+}
+
+/// Microseconds since 1970-01-01 UTC.
+#[expect(clippy::disallowed_methods, reason = "compared with the clock of another process")]
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

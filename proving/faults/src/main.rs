@@ -1,0 +1,52 @@
+//! `digota-faults`: breaks a running digota on purpose, and judges what is left from records that are not its own.
+//!
+//! - [`world`], [`process`]: a digota and a sandbox, each a process of its own. [`client`], [`payer`]: who calls.
+//! - [`evidence`]: what clients saw, what the gateway did, what the store holds. [`oracle`]: whether that fits together.
+//! - [`kill`], [`hot`]: the harnesses. [`report`]: what they print and keep.
+#![expect(clippy::print_stdout, reason = "a command line tool talks to a person")]
+
+mod client;
+mod evidence;
+mod hot;
+mod kill;
+mod market;
+mod oracle;
+mod payer;
+mod process;
+mod report;
+mod tally;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Breaks a running digota on purpose, and judges what is left.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Kills the server at random moments under concurrent payers
+    Kill(kill::Options),
+    /// Sells one SKU to many payers at once, until it is sold out
+    Hot(hot::Options),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let verdict = match Cli::parse().command {
+        Command::Kill(options) => kill::run(&options).await,
+        Command::Hot(options) => hot::run(&options).await,
+    };
+    match verdict {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("digota-faults: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What a run prints, and the line that it leaves behind.
+
+use std::fs::{OpenOptions, create_dir_all};
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+use crate::oracle::Violation;
+
+/// Where runs leave their lines.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/proving");
+
+/// The most violations that are printed.
+const PRINTED_MAX: usize = 40;
+
+/// Prints every field of a line of numbers, one a row.
+pub(crate) fn table(line: &Value) {
+    for (name, value) in line.as_object().into_iter().flatten() {
+        println!("  {:<24} {value:>10}", name.replace('_', " "));
+    }
+}
+
+/// Appends a line to a file of target/proving, with the commit that was tried.
+pub(crate) fn keep(file: &str, mut line: Value) -> Result<()> {
+    line["commit"] = commit().into();
+    create_dir_all(FOLDER)?;
+    let mut file = OpenOptions::new().create(true).append(true).open(Path::new(FOLDER).join(file))?;
+    Ok(writeln!(file, "{line}")?)
+}
+
+/// Fails where something must never be, after naming it; the evidence stays behind only then.
+pub(crate) fn sentence(violations: &[Violation], folder: &Path, seed: u64) -> Result<()> {
+    if violations.is_empty() {
+        println!("no violations");
+        return Ok(std::fs::remove_dir_all(folder)?);
+    }
+    for violation in violations.iter().take(PRINTED_MAX) {
+        println!("VIOLATION  {violation}");
+    }
+    bail!("{} violations, seed {seed}; the evidence is in {}", violations.len(), folder.display())
+}
+
+fn commit() -> String {
+    let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(FOLDER).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    text.ok().filter(|commit| !commit.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+}

@@ -1,0 +1,84 @@
+//! What a run was made of: how much was done, and whether the faults that it is about really happened.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::evidence::Evidence;
+use crate::evidence::history::{Ask, Call};
+
+/// What the harness noted while it killed.
+#[derive(Default)]
+pub(crate) struct Kills {
+    /// Kills that left attempts open: they fell between commit A and commit B.
+    pub(crate) between_commits: usize,
+    /// The attempts that were open at a kill.
+    pub(crate) open: BTreeSet<Uuid>,
+    /// From a death until the next server served, in microseconds since 1970-01-01 UTC.
+    pub(crate) gaps: Vec<(i64, i64)>,
+}
+
+/// Counts of one run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Tally {
+    pub(crate) kills: usize,
+    pub(crate) kills_between_commits: usize,
+    pub(crate) open_at_a_kill: usize,
+    pub(crate) effects_after_death: usize,
+    pub(crate) unknown_outcomes: usize,
+    pub(crate) joins: usize,
+    pub(crate) orders: usize,
+    pub(crate) paid: usize,
+    pub(crate) declined: usize,
+    pub(crate) out_of_stock: usize,
+    pub(crate) refunds: usize,
+    pub(crate) returns: usize,
+    pub(crate) requests_resent: usize,
+    pub(crate) answers_asked_again: usize,
+    pub(crate) left_unknown: usize,
+    pub(crate) gateway_entries: usize,
+    pub(crate) events: usize,
+}
+
+impl Tally {
+    /// Counts what happened.
+    pub(crate) fn count(evidence: &Evidence, kills: &Kills, requests_resent: usize) -> Tally {
+        let Evidence { history, journal, books } = evidence;
+        let calls = || history.orders.iter().flat_map(|order| &order.calls);
+        let done = |wanted: fn(Ask) -> bool| calls().filter(|c| wanted(c.ask) && c.done().is_some()).count();
+        let refused = |reason: &str| calls().filter(|call| call.refusal() == Some(reason)).count();
+        let died = |at: i64| kills.gaps.iter().any(|(death, serving)| (*death..*serving).contains(&at));
+        Tally {
+            kills: kills.gaps.len(),
+            kills_between_commits: kills.between_commits,
+            open_at_a_kill: kills.open.len(),
+            effects_after_death: journal.iter().filter(|entry| entry.moved != 0 && died(entry.at)).count(),
+            unknown_outcomes: books.attempts.values().filter(|attempt| attempt.checks > 0).count(),
+            joins: history.orders.iter().filter(|o| o.pays().filter_map(Call::done).count() > 1).count(),
+            orders: history.orders.len(),
+            paid: history.orders.iter().filter(|o| o.pays().any(|call| call.done().is_some())).count(),
+            declined: refused("card_declined"),
+            out_of_stock: refused("OUT_OF_STOCK"),
+            refunds: done(|ask| matches!(ask, Ask::Refund(_))),
+            returns: done(|ask| ask == Ask::Return),
+            requests_resent,
+            answers_asked_again: calls().map(|call| call.again.len()).sum(),
+            left_unknown: calls().filter(|c| c.may_be_done() && c.done().is_none()).count()
+                + history.orders_given_up,
+            gateway_entries: journal.len(),
+            events: books.events.len(),
+        }
+    }
+
+    /// Faults that never happened: a run without them proves nothing.
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
+        let needed = [
+            (self.kills_between_commits, "a kill between commit A and commit B"),
+            (self.effects_after_death, "an effect at the gateway after the server's death"),
+            (self.unknown_outcomes, "an outcome that was not known at first"),
+            (self.joins, "a payment that joined another"),
+        ];
+        needed.into_iter().filter(|(count, _)| *count == 0).map(|(_, what)| what).collect()
+    }
+}

@@ -1,0 +1,162 @@
+//! What a run needs around it: a folder, certificates, a sandbox that outlives every server, and servers on the same data.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+
+use crate::evidence::books::Books;
+use crate::evidence::journal::{self, Entry};
+use crate::process::Process;
+
+/// The client's name in the whitelist.
+const CLIENT: &str = "buyers";
+
+/// A folder with everything, and the sandbox that works in it.
+pub(crate) struct World {
+    /// Stays behind unless the run ends well.
+    folder: PathBuf,
+    bin: PathBuf,
+    sandbox: Process,
+    tls: ClientTlsConfig,
+}
+
+/// How the sandbox behaves.
+pub(crate) struct Gateway {
+    /// How long a request takes until it is answered, in milliseconds.
+    pub(crate) delay_ms: u64,
+    /// The effect happens at a random moment of this many milliseconds.
+    pub(crate) jitter_ms: u64,
+    /// The share of requests, and of answers, that are lost.
+    pub(crate) lost: &'static str,
+    /// Where its chance starts.
+    pub(crate) seed: u64,
+}
+
+impl World {
+    /// Makes the folder and the certificates, and starts the sandbox.
+    pub(crate) async fn build(bin: &Path, gateway: &Gateway) -> Result<World> {
+        let bin = bin.canonicalize().with_context(|| format!("there is no digota at {}", bin.display()))?;
+        let folder = tempfile::Builder::new().prefix("digota-faults-").tempdir()?.keep();
+        println!("everything is in {}", folder.display());
+        let path = folder.as_path();
+        let certs = text(&path.join("certs"));
+        digota(&bin, &["ca", "init", "--dir", &certs])?;
+        let lines = digota(&bin, &["ca", "issue", CLIENT, "--dir", &certs, "--scope", "WILDCARD"])?;
+        let (journal, log) = (text(&path.join("sandbox.journal")), path.join("sandbox.log"));
+        let numbers = [gateway.delay_ms, gateway.jitter_ms, gateway.seed].map(|number| number.to_string());
+        let arguments = [
+            ["sandbox", "--listen", "127.0.0.1:0"].as_slice(),
+            &["--journal", &journal, "--delay-ms", &numbers[0]],
+            &["--effect-jitter-ms", &numbers[1], "--seed", &numbers[2]],
+            &["--lose-before", gateway.lost, "--lose-after", gateway.lost],
+        ];
+        let sandbox = Process::start(&bin, &arguments.concat(), &log).await?;
+        fs::write(path.join("digota.toml"), settings(path, &sandbox, &lines)?)?;
+        let tls = client_tls(&path.join("certs"))?;
+        Ok(World { folder, bin, sandbox, tls })
+    }
+
+    /// Starts a server on the data that the last one left.
+    pub(crate) async fn serve(&self) -> Result<Process> {
+        let config = text(&self.path().join("digota.toml"));
+        let log = self.path().join("server.log");
+        Process::start(&self.bin, &["serve", "--config", &config], &log).await.context("the server")
+    }
+
+    /// Connections to a server, opened when they are first used.
+    pub(crate) fn connect(&self, server: &Process, count: usize) -> Result<Vec<Channel>> {
+        let endpoint = Endpoint::from_shared(format!("https://{}", server.address))?
+            .connect_timeout(Duration::from_secs(5))
+            .tcp_nodelay(true)
+            .tls_config(self.tls.clone())?;
+        Ok((0..count).map(|_| endpoint.connect_lazy()).collect())
+    }
+
+    /// What the store holds, read from a copy so that nothing of it is changed. No server may be running.
+    pub(crate) fn books(&self) -> Result<Books> {
+        Books::read(&self.copy()?)
+    }
+
+    /// The attempts that are open in the store. No server may be running.
+    pub(crate) fn open_attempts(&self) -> Result<Vec<uuid::Uuid>> {
+        Books::open_attempts(&self.copy()?)
+    }
+
+    /// How many attempts are open, asked beside a running server.
+    pub(crate) fn open_now(&self) -> Result<usize> {
+        Books::open_attempts(&self.path().join("digota.db")).map(|open| open.len())
+    }
+
+    /// Stops the sandbox, and returns its record.
+    pub(crate) async fn close(self) -> Result<(PathBuf, Vec<Entry>)> {
+        self.sandbox.stop().await.context("the sandbox")?;
+        let entries = journal::read(&self.folder.join("sandbox.journal"))?;
+        Ok((self.folder, entries))
+    }
+
+    fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A copy of the database with its log: opening the original would recover it, which is the server's to do.
+    fn copy(&self) -> Result<PathBuf> {
+        let folder = self.path().join("copy");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir(&folder)?;
+        for name in ["digota.db", "digota.db-wal"] {
+            let from = self.path().join(name);
+            if from.exists() {
+                fs::copy(from, folder.join(name))?;
+            }
+        }
+        Ok(folder.join("digota.db"))
+    }
+}
+
+fn settings(path: &Path, sandbox: &Process, clients: &str) -> Result<String> {
+    let clients =
+        clients.find("[[clients]]").map(|at| &clients[at..]).context("no lines for the whitelist")?;
+    let folder = text(path);
+    Ok(format!(
+        r#"address = "127.0.0.1:0"
+
+[tls]
+key = "{folder}/certs/server.key"
+crt = "{folder}/certs/server.crt"
+cacrt = "{folder}/certs/ca.crt"
+
+[storage]
+address = "{folder}/digota.db"
+
+[[payment]]
+provider = "sandbox"
+address = "http://{}"
+
+{clients}"#,
+        sandbox.address
+    ))
+}
+
+fn client_tls(certs: &Path) -> Result<ClientTlsConfig> {
+    let pem = |name: &str| fs::read(certs.join(name)).with_context(|| format!("no {name}"));
+    let identity = Identity::from_pem(pem(&format!("{CLIENT}.crt"))?, pem(&format!("{CLIENT}.key"))?);
+    let authority = Certificate::from_pem(pem("ca.crt")?);
+    Ok(ClientTlsConfig::new().identity(identity).ca_certificate(authority).domain_name("localhost"))
+}
+
+/// Runs a digota command to its end; returns what it printed.
+fn digota(bin: &Path, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(bin).args(arguments).env_clear().output()?;
+    ensure!(output.status.success(), "digota {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
