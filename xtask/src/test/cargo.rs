@@ -156,7 +156,8 @@ impl Count<'_> {
             Line::StartsDocs(krate) => self.start_suite(format!("{} examples", krate.replace('_', "-"))),
             said => {
                 if let Some(suite) = &mut self.current {
-                    suite.hear(&said);
+                    suite.row.hear(&said);
+                    suite.summed |= matches!(said, Line::Sum { .. });
                 }
             }
         }
@@ -174,23 +175,6 @@ impl Count<'_> {
         }
         suite.row.time = suite.start.elapsed();
         self.rows.push(suite.row);
-    }
-}
-
-impl Suite {
-    fn hear(&mut self, said: &Line<'_>) {
-        match said {
-            Line::Failed(name) => self.row.notes.push(format!("failed: {name}")),
-            Line::Ignored(name, "") => self.row.notes.push(format!("ignored: {name}")),
-            Line::Ignored(name, reason) => self.row.notes.push(format!("ignored: {name}: {reason}")),
-            Line::Sum { passed, failed, ignored } => {
-                self.row.passed += passed;
-                self.row.failed += failed;
-                self.row.ignored += ignored;
-                self.summed = true;
-            }
-            Line::Starts(_) | Line::StartsDocs(_) | Line::Other => {}
-        }
     }
 }
 

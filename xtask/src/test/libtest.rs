@@ -1,4 +1,4 @@
-//! Reads what test binaries print, and cargo around them.
+//! Reads what test binaries and scripts print, and cargo around them.
 
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +43,13 @@ fn sum(line: &str) -> Option<Line<'_>> {
     Some(Line::Sum { passed: count("passed")?, failed: count("failed")?, ignored: count("ignored")? })
 }
 
+/// Understands the line that ends a script's output, as it ends ours: `7 passed, 1 failed, 1 skipped`.
+pub(super) fn account(line: &str) -> Option<Line<'_>> {
+    let mut parts = line.split(", ");
+    let mut count = |what: &str| parts.next()?.strip_suffix(what)?.trim().parse().ok();
+    Some(Line::Sum { passed: count("passed")?, failed: count("failed")?, ignored: count("skipped")? })
+}
+
 fn single(line: &str) -> Option<Line<'_>> {
     let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
     if verdict.starts_with("FAILED") {
@@ -71,6 +78,14 @@ mod tests {
         assert_eq!(read(good), Line::Sum { passed: 3, failed: 0, ignored: 1 });
         let bad = "test result: FAILED. 12 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
         assert_eq!(read(bad), Line::Sum { passed: 12, failed: 2, ignored: 0 });
+    }
+
+    #[test]
+    fn a_script_s_account_is_counted() {
+        let sum = Line::Sum { passed: 7, failed: 1, ignored: 2 };
+        assert_eq!(account("7 passed, 1 failed, 2 skipped"), Some(sum));
+        assert_eq!(account("7 passed, 1 failed"), None);
+        assert_eq!(account("6 protos compile, twice"), None);
     }
 
     #[test]

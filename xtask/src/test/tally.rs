@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::libtest::Line;
+
 /// One suite's result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Row {
@@ -30,6 +32,21 @@ impl Row {
         let mut row = Self::new(suite);
         row.fail(reason);
         row
+    }
+
+    /// Takes down what a line of a suite's output says.
+    pub(super) fn hear(&mut self, said: &Line<'_>) {
+        match said {
+            Line::Failed(name) => self.notes.push(format!("failed: {name}")),
+            Line::Ignored(name, "") => self.notes.push(format!("ignored: {name}")),
+            Line::Ignored(name, reason) => self.notes.push(format!("ignored: {name}: {reason}")),
+            Line::Sum { passed, failed, ignored } => {
+                self.passed += passed;
+                self.failed += failed;
+                self.ignored += ignored;
+            }
+            Line::Starts(_) | Line::StartsDocs(_) | Line::Other => {}
+        }
     }
 
     /// Counts a failure.

@@ -19,13 +19,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["digota-core", "digota-proto", "digota-grpc", "digota-storage", "digota-lock", "digota-gateway"],
     ),
     ("digota-load", &["digota-proto"]),
+    ("digota-faults", &["digota-proto"]),
     ("xtask", &[]),
 ];
 
 /// Libraries, each with the crates that may use them. A library stands for its family: `tonic` for `tonic-health` too.
 const LIBRARIES: &[(&str, &[&str])] = &[
-    ("tonic", &["digota-proto", "digota-grpc", "digota", "digota-load"]),
-    ("rusqlite", &["digota-storage"]),
+    ("tonic", &["digota-proto", "digota-grpc", "digota", "digota-load", "digota-faults"]),
+    // The judge of faults reads the database with its own eyes.
+    ("rusqlite", &["digota-storage", "digota-faults"]),
     ("reqwest", &["digota-gateway"]),
     ("axum", &["digota-gateway"]),
 ];
@@ -115,7 +117,7 @@ mod tests {
         assert_eq!(
             found,
             [
-                "crates/a/Cargo.toml:6: tonic is for digota-proto, digota-grpc, digota, digota-load only; do this there"
+                "crates/a/Cargo.toml:6: tonic is for digota-proto, digota-grpc, digota, digota-load, digota-faults only; do this there"
             ]
         );
         assert_eq!(findings("digota-grpc", "rusqlite.workspace = true").len(), 1);
