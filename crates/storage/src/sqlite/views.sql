@@ -19,6 +19,8 @@ SELECT
     uuid(skus.id) AS id,
     body ->> '$.name' AS name,
     uuid(skus.parent) AS product,
+    body ->> '$.price' AS price, -- of one piece, in the smallest unit of the currency
+    body ->> '$.currency' AS currency,
     active, -- 1 while it is on sale
     stock.on_hand, -- pieces that exist and were not sold; null if its stock is not counted
     stock.reserved, -- of these, held for payments under way
@@ -33,8 +35,11 @@ DROP VIEW IF EXISTS v_orders;
 CREATE VIEW v_orders AS
 SELECT
     uuid(id) AS id,
-    status, -- number on the wire
+    body ->> '$.status' AS status, -- its name; orders.status has its number on the wire
     email,
+    body ->> '$.money.amount' AS amount, -- in the smallest unit of the currency
+    body ->> '$.money.currency' AS currency,
+    body ->> '$.refunded' AS refunded, -- of the amount
     moment(created) AS created,
     moment(updated) AS updated,
     version,
@@ -46,7 +51,12 @@ CREATE VIEW v_charges AS
 SELECT
     uuid(id) AS id,
     uuid(order_id) AS order_id, -- null if it pays no order
-    status, -- number on the wire
+    body ->> '$.status' AS status, -- its name; charges.status has its number on the wire
+    body ->> '$.provider' AS provider,
+    body ->> '$.provider_charge_id' AS provider_charge_id,
+    body ->> '$.money.amount' AS amount, -- in the smallest unit of the currency
+    body ->> '$.money.currency' AS currency,
+    body ->> '$.refunded' AS refunded, -- of the amount
     moment(created) AS created,
     moment(updated) AS updated,
     version,
@@ -58,6 +68,7 @@ CREATE VIEW v_attempts AS
 SELECT
     uuid(id) AS id,
     uuid(subject) AS subject, -- the order, or the charge that has none
+    body ->> '$.op' AS op, -- what it does to money
     due IS NOT NULL AS open,
     moment(due) AS due, -- when it is looked at next; null once its outcome is final
     moment(created) AS created,

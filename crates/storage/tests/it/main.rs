@@ -19,7 +19,9 @@ fn id(n: u128) -> Uuid {
 }
 
 fn record(n: u128, keys: Keys) -> Record {
-    let body = format!(r#"{{"name":"Tea {n}","note":"{}"}}"#, "x".repeat(400));
+    let money = r#"{"amount":4726,"currency":"EUR"}"#;
+    let note = "x".repeat(400);
+    let body = format!(r#"{{"name":"Tea {n}","money":{money},"status":"created","note":"{note}"}}"#);
     Record { id: id(n), version: 1, created: AT, updated: AT, keys, body }
 }
 

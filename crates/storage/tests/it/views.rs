@@ -28,6 +28,9 @@ async fn reports_show_ids_and_moments_as_text() {
     let start = "af350ecc-56c8-485f-8858-0000000000";
     assert_eq!(row("SELECT id || ' ' || name FROM v_products"), format!("{start}01 Tea 1"));
     assert_eq!(row("SELECT created FROM v_orders"), "2027-01-15T08:00:00.123Z");
+    let money = "SELECT status || ' ' || amount || ' ' || currency";
+    assert_eq!(row(&format!("{money} FROM v_orders")), "created 4726 EUR");
+    assert_eq!(row(&format!("{money} FROM v_charges")), "created 4726 EUR");
     let stock = "SELECT product || ' ' || on_hand || ' ' || reserved || ' ' || available FROM v_skus";
     assert_eq!(row(stock), format!("{start}01 9 2 7"));
     let movements =
