@@ -27,6 +27,9 @@ const NOTICE: Duration = Duration::from_millis(200);
 /// How long calls under way may take once the server stops.
 const DRAIN: Duration = Duration::from_secs(25);
 
+/// How long what is not a payment may still take once no payment is under way.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
 /// How often the janitor looks for payments whose outcome is not known.
 const JANITOR_PAUSE: Duration = Duration::from_millis(500);
 
@@ -122,11 +125,20 @@ impl Running {
         let Running { edge, mut serving, janitor, .. } = self;
         edge.tasks.close();
         let drained = async {
-            edge.tasks.wait().await;
-            (&mut serving).await
+            loop {
+                edge.tasks.wait().await;
+                let ended = tokio::time::timeout(LAST_WORDS, &mut serving).await;
+                if ended.is_ok() || edge.tasks.is_empty() {
+                    return ended.ok();
+                }
+            }
         };
         match tokio::time::timeout(DRAIN, drained).await {
-            Ok(served) => served.context("the server ended badly")?.context("the server ended badly")?,
+            Ok(Some(served)) => {
+                served.context("the server ended badly")?.context("the server ended badly")?
+            }
+            // Only streams that clients would have to end, such as a watch of the health.
+            Ok(None) => serving.abort(),
             Err(_) => {
                 tracing::warn!(
                     "calls were still under way; what they left unfinished is finished at the next start"

@@ -49,6 +49,13 @@ pub const RPCS: &[(&str, Scope, Work)] = &[
     ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Scope::Public, Work::Stream),
 ];
 
+/// The services of these rpcs, each once: `orderpb.OrderService`.
+pub fn services() -> Vec<&'static str> {
+    let mut names: Vec<&str> = RPCS.iter().filter_map(|(path, ..)| path.split('/').nth(1)).collect();
+    names.dedup();
+    names
+}
+
 /// An rpc that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rpc {

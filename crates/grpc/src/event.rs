@@ -15,6 +15,7 @@ use futures_util::stream::{self, Stream};
 use http::Extensions;
 use tonic::{Request, Response, Status};
 
+use crate::access::{Rpc, Work};
 use crate::{Edge, status};
 
 /// How long to wait before looking for new events again.
@@ -22,6 +23,9 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// How often a stream's caller is looked up in the whitelist again.
 const RECHECK: Duration = Duration::from_secs(5);
+
+/// This rpc.
+const WATCH: Rpc = Rpc { path: "/eventpb.EventService/Watch", scope: Scope::Read, work: Work::Stream };
 
 /// How many events are read at once.
 const BATCH: u32 = 256;
@@ -82,6 +86,10 @@ impl Follower {
     async fn next(mut self) -> std::result::Result<Option<(Event, Follower)>, Status> {
         loop {
             self.still_welcome()?;
+            // An open stream would hold up a server that is about to stop.
+            if self.edge.tasks.is_closed() {
+                return Err(status::stopping());
+            }
             while let Some((position, event)) = self.ready.next() {
                 self.after = position;
                 if self.types.is_empty() || self.types.contains(&event.name) {
@@ -103,11 +111,7 @@ impl Follower {
         }
         self.checked = Instant::now();
         let caller = self.edge.doors.admit(&self.connection).map_err(status::stranger)?;
-        if caller.may(Scope::Read) {
-            Ok(())
-        } else {
-            Err(Status::permission_denied("this needs the scope READ"))
-        }
+        if caller.may(Scope::Read) { Ok(()) } else { Err(status::scope_missing(WATCH)) }
     }
 }
 

@@ -90,6 +90,7 @@ where
                 Err(panic) => status::bug(&panicked(panic.as_ref())).into_http(),
             };
             drop(place);
+            let reply = corrected(reply);
             let (code, message) = outcome(&reply);
             log(&path, &caller, code, &message, started);
             Ok(reply)
@@ -134,6 +135,14 @@ fn panicked(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     format!("panic: {}", text.unwrap_or_default())
+}
+
+/// A reply with the code that clients know. Only tonic says that something is out of range: a request too large to be read.
+fn corrected(reply: Response<Body>) -> Response<Body> {
+    match outcome(&reply) {
+        (Code::OutOfRange, _) => status::too_large().into_http(),
+        _ => reply,
+    }
 }
 
 /// The code of a reply that ended with its headers, which every refusal does; OK otherwise.

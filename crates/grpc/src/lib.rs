@@ -63,10 +63,14 @@ pub fn routes(edge: Edge, limits: &Limits) -> Result<Routes, tonic_reflection::s
                 .max_encoding_message_size(REPLY_MAX)
         };
     }
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
+    // Names what is served here, and of reflection itself the version that answers.
+    let reflection = |version: &str| {
+        let services = access::services().into_iter();
+        let named = services.filter(|name| !name.starts_with("grpc.reflection.") || name.contains(version));
+        let builder = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        named.fold(builder, |builder, name| builder.with_service_name(name))
     };
     let mut routes = Routes::builder();
     routes
@@ -75,7 +79,7 @@ pub fn routes(edge: Edge, limits: &Limits) -> Result<Routes, tonic_reflection::s
         .add_service(service!(OrderServiceServer, order::Orders))
         .add_service(service!(PaymentServiceServer, payment::Payments))
         .add_service(service!(EventServiceServer, event::Events))
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+        .add_service(reflection(".v1.").build_v1()?)
+        .add_service(reflection(".v1alpha.").build_v1alpha()?);
     Ok(routes.routes())
 }

@@ -66,6 +66,17 @@ pub fn overloaded() -> Status {
     of(Error::Overloaded { what: "the server".into(), retry_after: Duration::from_millis(200) })
 }
 
+/// The request is larger than the operator allows; it was not read.
+pub fn too_large() -> Status {
+    let message = "the request is larger than this server reads".to_owned();
+    plain(Code::ResourceExhausted, "REQUEST_TOO_LARGE", message, [])
+}
+
+/// The server is about to stop; another one, or itself later, will answer.
+pub fn stopping() -> Status {
+    later(Code::Unavailable, "UNAVAILABLE", "the server is about to stop".to_owned(), Duration::from_secs(1))
+}
+
 /// The caller is not known.
 pub fn stranger(why: String) -> Status {
     plain(Code::Unauthenticated, "NOT_LISTED", why, [])

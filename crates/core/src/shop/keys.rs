@@ -102,7 +102,8 @@ impl Shop {
             if self.now() >= terms.answer_by {
                 return Err(Refusal::KeyTaken.into());
             }
-            self.clock.sleep(pause).await;
+            // Never beyond the answer's time: a caller is told to come again while they still listen.
+            self.clock.sleep(pause.min(terms.answer_by.since(self.now()))).await;
             pause = (pause * 2).min(Duration::from_millis(250));
         }
     }
