@@ -22,6 +22,7 @@ const CLIENTS: [(&str, &[&str]); 6] = [
 pub(crate) struct Pki {
     folder: PathBuf,
     whitelist: String,
+    serial: String,
 }
 
 static PKI: LazyLock<Pki> = LazyLock::new(Pki::make);
@@ -45,8 +46,9 @@ impl Pki {
             let lines = printed.split_once("[[clients]]").unwrap().1;
             whitelist.push_str(&format!("[[clients]]{lines}"));
         }
-        ca(&["ca", "issue", "stranger", "--dir", dir]);
-        Pki { folder, whitelist }
+        let printed = ca(&["ca", "issue", "stranger", "--dir", dir]);
+        let serial = printed.lines().find_map(|line| line.strip_prefix("serial=")).unwrap().to_owned();
+        Pki { folder, whitelist, serial }
     }
 
     /// A file of the folder, as text.
@@ -62,6 +64,11 @@ impl Pki {
     /// The lines of a settings file that admit every client but `stranger`, as `digota ca issue` printed them.
     pub(crate) fn whitelist(&self) -> &str {
         &self.whitelist
+    }
+
+    /// The serial of the certificate of `stranger`, as `digota ca issue` printed it.
+    pub(crate) fn strangers_serial(&self) -> &str {
+        &self.serial
     }
 
     /// The certificate of the CA.

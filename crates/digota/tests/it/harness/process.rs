@@ -16,6 +16,13 @@ pub(crate) fn digota(words: &[&str]) -> Command {
     command
 }
 
+/// Runs a command to its end: whether it went well, and everything that it printed.
+pub(crate) fn run(mut command: Command) -> (bool, String) {
+    let output = command.output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
 /// A running digota. Killed when dropped.
 pub(crate) struct Process {
     child: Child,

@@ -11,8 +11,6 @@ use super::{Process, digota};
 /// A line of the record.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Entry {
-    /// What happened: charge, capture, void, refund, settle, cancel.
-    pub(crate) event: String,
     /// The money that moved: from the buyer if positive.
     pub(crate) moved: i64,
     /// What the buyer reads.
@@ -40,7 +38,16 @@ pub(crate) struct Sandbox {
 impl Sandbox {
     /// Starts one, with further words for its command line.
     pub(crate) async fn start(words: &[&str]) -> Sandbox {
-        let mut command = digota(&["sandbox", "--listen", "127.0.0.1:0"]);
+        Sandbox::listening("127.0.0.1:0", words).await
+    }
+
+    /// Starts another at the address of this one, which has ended.
+    pub(crate) async fn again(&self) -> Sandbox {
+        Sandbox::listening(&self.address.to_string(), &[]).await
+    }
+
+    async fn listening(address: &str, words: &[&str]) -> Sandbox {
+        let mut command = digota(&["sandbox", "--listen", address]);
         command.args(words);
         let mut process = Process::spawn(command);
         let address = process.address("the sandbox is serving; no real money moves").await;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tonic::transport::{ClientTlsConfig, Endpoint};
+use tonic::transport::{ClientTlsConfig, Endpoint, Identity};
 
 use super::process::PATIENCE;
 use super::{Client, Pki, Process, digota};
@@ -34,6 +34,8 @@ pub(crate) struct Setup {
     pub(crate) settings: &'static str,
     /// Further entries of the whitelist.
     pub(crate) clients: String,
+    /// Certificates of further CAs that it trusts.
+    pub(crate) authorities: String,
     /// Words after `serve`.
     pub(crate) flags: &'static [&'static str],
 }
@@ -57,6 +59,8 @@ impl Server {
     /// A server with something special about it.
     pub(crate) async fn with(setup: Setup) -> Server {
         let folder = TempDir::new().unwrap();
+        let trusted = Pki::shared().read("ca.crt") + &setup.authorities;
+        fs::write(folder.path().join("ca.crt"), trusted).unwrap();
         fs::write(folder.path().join("digota.toml"), setup.text()).unwrap();
         let (process, address) = serve(folder.path(), setup.flags).await;
         Server { process, address, folder, flags: setup.flags }
@@ -64,13 +68,21 @@ impl Server {
 
     /// A client by its name in the whitelist.
     pub(crate) async fn client(&self, name: &str) -> Client {
-        let pki = Pki::shared();
-        let tls = ClientTlsConfig::new()
-            .domain_name("localhost")
-            .ca_certificate(pki.authority())
-            .identity(pki.identity(name));
+        self.connect(Some(Pki::shared().identity(name))).await.unwrap()
+    }
+
+    /// A client with this certificate, or without one. In TLS 1.3 it learns only by calling that it was turned away.
+    pub(crate) async fn connect(
+        &self,
+        identity: Option<Identity>,
+    ) -> Result<Client, tonic::transport::Error> {
+        let tls = ClientTlsConfig::new().domain_name("localhost").ca_certificate(Pki::shared().authority());
+        let tls = match identity {
+            Some(identity) => tls.identity(identity),
+            None => tls,
+        };
         let endpoint = Endpoint::from_shared(format!("https://{}", self.address)).unwrap();
-        Client::new(endpoint.tls_config(tls).unwrap().connect().await.unwrap())
+        Ok(Client::new(endpoint.tls_config(tls).unwrap().connect().await?))
     }
 
     /// The client that reads and writes.
@@ -119,7 +131,7 @@ impl Setup {
     fn text(&self) -> String {
         let Setup { gateway, delay_ms, settings, clients, .. } = self;
         let pki = Pki::shared();
-        let [key, crt, cacrt] = ["server.key", "server.crt", "ca.crt"].map(|file| pki.path(file));
+        let [key, crt] = ["server.key", "server.crt"].map(|file| pki.path(file));
         let payment = match gateway {
             Gateway::Inside => {
                 format!("[[payment]]\nprovider = \"sandbox\"\nlog = \"sandbox.log\"\ndelay_ms = {delay_ms}\n")
@@ -127,7 +139,7 @@ impl Setup {
             Gateway::At(url) => format!("[[payment]]\nprovider = \"sandbox\"\naddress = {url:?}\n"),
             Gateway::None => String::new(),
         };
-        let tls = format!("[tls]\nkey = {key:?}\ncrt = {crt:?}\ncacrt = {cacrt:?}\n");
+        let tls = format!("tls.key = {key:?}\ntls.crt = {crt:?}\ntls.cacrt = \"ca.crt\"\n");
         let listed = pki.whitelist();
         format!("address = \"127.0.0.1:0\"\n{settings}\n{tls}\n{payment}\n{listed}\n{clients}\n")
     }

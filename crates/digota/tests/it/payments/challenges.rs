@@ -43,7 +43,7 @@ async fn passing_the_challenge_makes_the_order_paid() {
     let charge = pending.pending_charge.unwrap();
     assert_eq!(charge.status(), charge::Status::RequiresAction);
     let action = charge.next_action.unwrap();
-    assert_eq!(action.r#type, "redirect");
+    assert_eq!(action.r#type, "redirect_to_url");
     assert!(action.expires > pending.created);
     assert_eq!(shop.stock(&sku).await, 4, "pieces are held for the buyer");
     sandbox.challenge(&action.url, true).await;

@@ -1,0 +1,5 @@
+//! A server's days.
+
+mod configuring;
+mod stopping;
+mod telling;

@@ -1,0 +1,5 @@
+//! Who may enter, and what they may do.
+
+mod certificates;
+mod insecure;
+mod scopes;
