@@ -54,7 +54,9 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         // A fresh database for each row: a row must not pay for what the one before it wrote.
         let digota = Server::digota(&programs, &stage, plan.gateway_ms)?;
         let load = Load { plan, rounds: &rounds, programs: &programs, stage: &stage };
-        report.rows.push(measure(&load, &digota, &bare)?);
+        let mut row = measure(&load, &digota, &bare)?;
+        row.mean_group = digota.stop()?;
+        report.rows.push(row);
     }
     print!("\n{report}");
     let path = repo::root().join("target/bench/results.json");

@@ -18,7 +18,7 @@ pub(super) struct Report {
 
 const NOTES: &[&str] = &[
     "ratio: share of a bare tonic call of the same sizes in the same round; of concurrency / gateway latency where there is no bare rate",
-    "mean_group: unknown; the server does not yet say how many batches it commits together",
+    "group: batches committed together on the average, over the server's whole life: orders made for a flow that pays them count too",
 ];
 
 /// What others may use of the machine without spoiling the measurement, in percent.
@@ -38,7 +38,7 @@ pub(super) struct Row {
     p99_us: u64,
     p999_us: u64,
     /// Batches that the storage commits together, on the average.
-    mean_group: Option<f64>,
+    pub(super) mean_group: Option<f64>,
     floor: f64,
     goal: f64,
     /// Whether the ratio reaches the floor.

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,6 +17,8 @@ use super::stage::{End, Stage};
 pub(super) struct Server {
     process: Child,
     pub(super) address: String,
+    /// Where it writes its log, if it does.
+    log: Option<PathBuf>,
 }
 
 /// How long a server may take to start.
@@ -26,7 +29,7 @@ impl Server {
     pub(super) fn bare(programs: &Programs, stage: &Stage) -> Result<Self> {
         let mut command = Command::new(&programs.load);
         let process = command.arg("bare").args(stage.tls(End::Server)).stdout(Stdio::piped()).spawn()?;
-        let mut server = Self { process, address: String::new() };
+        let mut server = Self { process, address: String::new(), log: None };
         let output = server.process.stdout.take().context("the bare server has no output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
@@ -44,9 +47,19 @@ impl Server {
         let mut command = Command::new(&programs.digota);
         command.arg("serve").arg("--config").arg(stage.settings(&name, port, gateway_ms)?);
         let process = command.stdout(file.try_clone()?).stderr(file).spawn()?;
-        let mut server = Self { process, address: format!("127.0.0.1:{port}") };
+        let mut server = Self { process, address: format!("127.0.0.1:{port}"), log: Some(log.clone()) };
         server.wait().with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
         Ok(server)
+    }
+
+    /// Stops it in good order and returns how many batches it committed together on the average, over its whole life.
+    pub(super) fn stop(mut self) -> Result<Option<f64>> {
+        let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;
+        if !asked.success() || !self.process.wait()?.success() {
+            bail!("the server did not end in good order");
+        }
+        let Some(log) = &self.log else { return Ok(None) };
+        Ok(fs::read_to_string(log)?.lines().find_map(mean_group))
     }
 
     fn wait(&mut self) -> Result<()> {
@@ -62,6 +75,13 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// The mean group of the line that says that the storage is closed.
+fn mean_group(line: &str) -> Option<f64> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    let (groups, pieces) = (line.get("groups")?.as_f64()?, line.get("pieces")?.as_f64()?);
+    (groups > 0.0).then_some(pieces / groups)
 }
 
 impl Drop for Server {

@@ -4,19 +4,17 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
-use digota_core::port::store::{
-    Batch, CommitError, Committed, Horizon, Refusal, Resolution, StoreError,
-};
+use digota_core::port::store::{Batch, CommitError, Committed, Horizon, Refusal, Resolution, StoreError};
 use digota_core::time::Timestamp;
-use rusqlite::config::DbConfig;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::apply;
 use super::checkpoint::Checkpoints;
-use super::file::Identity;
 use super::error::{Fault, explain, failed, is_harmless_at_commit, is_of_one_batch};
+use super::file::Identity;
 use super::group::Group;
 
 /// The most pieces of work that wait; more are turned away at once.
@@ -89,7 +87,10 @@ impl Writer {
     }
 
     /// Puts work in the queue.
-    pub(super) fn begin(&self, work: Work) -> Result<oneshot::Receiver<Result<Done, CommitError>>, StoreError> {
+    pub(super) fn begin(
+        &self,
+        work: Work,
+    ) -> Result<oneshot::Receiver<Result<Done, CommitError>>, StoreError> {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().expect("taken only by drop");
         queue.try_send(Job { work, reply }).map_err(|error| match error {
@@ -122,7 +123,11 @@ pub(super) struct Loop {
 }
 
 impl Loop {
-    pub(super) fn new(mut connection: Connection, file: Identity, stopped: Stopped) -> rusqlite::Result<Self> {
+    pub(super) fn new(
+        mut connection: Connection,
+        file: Identity,
+        stopped: Stopped,
+    ) -> rusqlite::Result<Self> {
         let checkpoints = Checkpoints::watch(&mut connection)?;
         let latest = "SELECT coalesce(max(at), 0) FROM operations";
         let latest = Timestamp(connection.query_row(latest, [], |row| row.get(0))?);
@@ -130,12 +135,15 @@ impl Loop {
     }
 
     fn run(mut self, jobs: &Receiver<Job>) {
+        let (mut groups, mut pieces) = (0u64, 0u64);
         while let Ok(first) = jobs.recv() {
             let mut group = vec![first];
             let outcome = match self.stopped.get() {
                 Some(why) => Err(StoreError::Unavailable(why.clone()).into()),
                 None => self.run_group(&mut group, jobs),
             };
+            groups += 1;
+            pieces += group.len() as u64;
             answer(group, outcome);
             if self.stopped.get().is_none() {
                 self.checkpoints.run_if_due(&self.connection);
@@ -144,6 +152,7 @@ impl Loop {
         if self.stopped.get().is_none() {
             self.checkpoints.run_last(&self.connection);
         }
+        tracing::info!(groups, pieces, "the storage is closed");
     }
 
     /// Commits a group; more work joins while it is applied. What was done for each, or why nothing was done for any.
