@@ -2,7 +2,7 @@
 //!
 //! - [`kept`], [`defects`]: the wire contract's rows, one by one.
 //! - [`doors`]: who may enter. [`bad_input`]: what is turned down, and how.
-//! - [`payments`], [`idempotency`]: money. [`lists`], [`updates`]: the catalogue.
+//! - [`payments`], [`idempotency`]: money. [`lists`], [`updates`]: the catalogue. [`events`]: what happened.
 //! - [`daily_life`]: configuration, stopping, crashing, logs.
 #![allow(clippy::unwrap_used, reason = "a test stops where it stands")]
 
@@ -10,6 +10,7 @@ mod bad_input;
 mod daily_life;
 mod defects;
 mod doors;
+mod events;
 mod harness;
 mod idempotency;
 mod kept;

@@ -20,11 +20,11 @@ async fn settled(shop: &Client, id: &str) -> Order {
 
 #[tokio::test]
 async fn a_caller_whose_deadline_is_shorter_than_the_gateway_learns_the_charge_and_the_order_is_paid_once() {
-    let server = Server::with(Setup { delay_ms: 900, ..Setup::default() }).await;
+    let server = Server::with(Setup { delay_ms: 1500, ..Setup::default() }).await;
     let shop = server.shop().await;
     let sku = shop.sku(5).await;
     let order = shop.order(&sku, 1).await;
-    let request = with_deadline(payment(&order), Duration::from_millis(300));
+    let request = with_deadline(payment(&order), Duration::from_millis(600));
     let details = assert_refused(shop.orders().pay(request).await, Code::DeadlineExceeded, "PAYMENT_PENDING");
     let id = fact(&details, "charge_id");
     let between = shop.read_order(&order.id).await;
@@ -36,11 +36,11 @@ async fn a_caller_whose_deadline_is_shorter_than_the_gateway_learns_the_charge_a
 
 #[tokio::test]
 async fn a_caller_who_allows_pending_gets_ok_at_the_deadline_with_the_charge() {
-    let server = Server::with(Setup { delay_ms: 900, ..Setup::default() }).await;
+    let server = Server::with(Setup { delay_ms: 1500, ..Setup::default() }).await;
     let shop = server.shop().await;
     let order = shop.order(&shop.sku(5).await, 1).await;
     let request = PayRequest { allow_pending: true, ..payment(&order) };
-    let request = with_deadline(request, Duration::from_millis(300));
+    let request = with_deadline(request, Duration::from_millis(600));
     let pending = shop.orders().pay(request).await.unwrap().into_inner();
     assert_eq!(pending.status(), order::Status::Created);
     assert_eq!(pending.pending_charge.unwrap().status(), charge::Status::Pending);
