@@ -1,8 +1,8 @@
 //! The hot SKU: many payers at once, one SKU, until it is sold out; at the speed of the storage, not of the gateway.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -19,7 +19,7 @@ use crate::kill::digota;
 use crate::market::{GOOD, Market, new_order, pay_request, total};
 use crate::oracle::{self, Violation};
 use crate::report;
-use crate::world::{Gateway, World};
+use crate::world::{Beside, Gateway, World};
 
 /// How many payers share a connection: below the server's limit of 100 calls on one.
 const PAYERS_PER_CONNECTION: usize = 64;
@@ -40,6 +40,9 @@ pub(crate) struct Options {
     /// How long the gateway takes to answer, in milliseconds
     #[arg(long, default_value_t = 200)]
     delay_ms: u64,
+    /// The sandbox is a process of its own, and takes its share of the processors
+    #[arg(long)]
+    beside: bool,
     /// The digota to sell with; without it, the one beside this program
     #[arg(long, value_name = "PATH")]
     bin: Option<PathBuf>,
@@ -49,7 +52,44 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let Options { payers, stock, delay_ms, .. } = *options;
     println!("hot: {payers} payers, {stock} pieces of one SKU, a gateway of {delay_ms} ms");
-    let gateway = Gateway { delay_ms, jitter_ms: 0, lost: "0", seed: 0 };
+    let played = play(options).await?;
+    let mut violations = oracle::judge(&played.evidence);
+    violations.extend(sold_exactly(&played.evidence, stock));
+    let (last, _) = played.pieces.last().context("nothing was sold")?;
+    let mut waits: Vec<u128> = played.pieces.iter().map(|(_, wait)| wait.as_millis()).collect();
+    waits.sort_unstable();
+    let paid_per_second = stock as u128 * 1_000_000 / last.as_micros().max(1);
+    let ideal = payers as u128 * 1000 / u128::from(delay_ms.max(1));
+    let share = paid_per_second * 100 / ideal.max(1);
+    let line = json!({
+        "payers": payers, "stock": stock, "delay_ms": delay_ms, "sandbox_beside": options.beside,
+        "sold_out_after_ms": last.as_millis(), "pay_p50_ms": waits[waits.len() / 2], "pay_max_ms": waits.last(),
+        "paid_per_second": paid_per_second, "concurrency_by_latency": ideal, "share_percent": share,
+        "requests_resent": played.resent, "violations": violations.len(),
+    });
+    report::table(&line);
+    report::keep("hot.jsonl", line)?;
+    report::sentence(&violations, &played.folder, 0)?;
+    ensure!(share >= SHARE_MIN, "{share} % of concurrency ÷ latency; {SHARE_MIN} % are wanted");
+    Ok(())
+}
+
+/// What a run leaves.
+struct Played {
+    evidence: Evidence,
+    /// When each piece was paid, after the sale began; and how long that took.
+    pieces: Vec<(Duration, Duration)>,
+    /// Requests that were sent again.
+    resent: usize,
+    folder: PathBuf,
+}
+
+async fn play(options: &Options) -> Result<Played> {
+    let Options { payers, stock, delay_ms, .. } = *options;
+    let gateway = match options.beside {
+        true => Gateway::Beside(Beside { delay_ms, jitter_ms: 0, lost: "0", seed: 0 }),
+        false => Gateway::Inside { delay_ms },
+    };
     let world = World::build(&digota(options.bin.as_deref())?, &gateway).await?;
     let server = world.serve().await?;
     let channels = Arc::new(world.connect(&server, payers.div_ceil(PAYERS_PER_CONNECTION))?);
@@ -59,39 +99,21 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let line = |index| Line::new(line.clone(), index, Arc::clone(&faults));
     let sale = Arc::new(Sale::prepare(&market, stock + payers, line).await?);
     println!("{} orders are made", sale.orders.len());
-    let (calls, sold_out) = sell(&sale, payers, stock, line).await?;
+    let sold = sell(&sale, payers, line).await?;
     let resent = faults.resent.load(Ordering::Relaxed);
-    let faults = faults.internal.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    let faults = faults.internal.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let history =
-        History { skus: market.skus.clone(), orders: sale.with(calls), faults, ..History::default() };
+        History { skus: market.skus.clone(), orders: sale.with(sold.calls), faults, ..History::default() };
     server.stop().await.context("the server")?;
     let books = world.books()?;
     let (folder, journal) = world.close().await?;
-    let evidence = Evidence { history, journal, books };
-    let mut violations = oracle::judge(&evidence);
-    violations.extend(sold_exactly(&evidence, stock));
-    let elapsed = sold_out.context("it was never sold out")?.as_micros().max(1);
-    let paid_per_second = stock as u128 * 1_000_000 / elapsed;
-    let ideal = payers as u128 * 1000 / u128::from(delay_ms.max(1));
-    let share = paid_per_second * 100 / ideal.max(1);
-    let mut line = json!({
-        "payers": payers, "stock": stock, "delay_ms": delay_ms, "orders": sale.orders.len(),
-        "sold_out_after_ms": elapsed / 1000, "paid_per_second": paid_per_second,
-        "concurrency_by_latency": ideal, "share_percent": share, "requests_resent": resent,
-    });
-    line["violations"] = violations.len().into();
-    report::table(&line);
-    report::keep("hot.jsonl", line)?;
-    report::sentence(&violations, &folder, 0)?;
-    ensure!(share >= SHARE_MIN, "{share} % of concurrency ÷ latency; {SHARE_MIN} % are wanted");
-    Ok(())
+    Ok(Played { evidence: Evidence { history, journal, books }, pieces: sold.pieces, resent, folder })
 }
 
 /// Orders of one piece each, waiting to be paid.
 struct Sale {
     orders: Vec<Order>,
     next: AtomicUsize,
-    done: AtomicUsize,
 }
 
 impl Sale {
@@ -118,7 +140,7 @@ impl Sale {
                 orders.push(Order { id: seen.object, sku: sku.id, quantity: 1, total, calls: Vec::new() });
             }
         }
-        Ok(Sale { orders, next: AtomicUsize::new(0), done: AtomicUsize::new(0) })
+        Ok(Sale { orders, next: AtomicUsize::new(0) })
     }
 
     /// The orders with what was asked of them.
@@ -131,44 +153,50 @@ impl Sale {
     }
 }
 
-/// Pays all orders, so many at a time. Returns every call, and when the last piece was paid.
-async fn sell(
-    sale: &Arc<Sale>,
-    payers: usize,
-    stock: usize,
-    line: impl Fn(usize) -> Line,
-) -> Result<(Vec<(usize, Call)>, Option<Duration>)> {
+/// What a sale was like.
+#[derive(Default)]
+struct Sold {
+    calls: Vec<(usize, Call)>,
+    /// When each piece was paid, after the sale began; and how long that took.
+    pieces: Vec<(Duration, Duration)>,
+}
+
+/// Pays all orders, so many at a time.
+async fn sell(sale: &Arc<Sale>, payers: usize, line: impl Fn(usize) -> Line) -> Result<Sold> {
     let gate = Arc::new(Barrier::new(payers + 1));
     let mut tasks = JoinSet::new();
     for payer in 0..payers {
         let (sale, line, gate) = (Arc::clone(sale), line(payer), Arc::clone(&gate));
         tasks.spawn(async move {
             gate.wait().await;
-            pay_all(&sale, &line, stock).await
+            pay_all(&sale, &line).await
         });
     }
-    gate.wait().await;
     let began = Instant::now();
-    let (mut calls, mut sold_out) = (Vec::new(), None);
+    gate.wait().await;
+    let mut all = Sold::default();
     while let Some(payer) = tasks.join_next().await {
-        let (own, last) = payer?;
-        calls.extend(own);
-        sold_out = sold_out.or(last);
+        let (calls, pieces) = payer?;
+        all.calls.extend(calls);
+        all.pieces.extend(pieces.into_iter().map(|(sent, paid)| (paid - began, paid - sent)));
     }
-    Ok((calls, sold_out.map(|at: Instant| at - began)))
+    all.pieces.sort_unstable();
+    Ok(all)
 }
 
-/// Pays one order after the other while there are any; notes when the last piece was paid.
-async fn pay_all(sale: &Sale, line: &Line, stock: usize) -> (Vec<(usize, Call)>, Option<Instant>) {
-    let (mut calls, mut sold_out) = (Vec::new(), None);
+/// Pays one order after the other while there are any. Returns every call, and of those that paid when they were sent and
+/// answered.
+async fn pay_all(sale: &Sale, line: &Line) -> (Vec<(usize, Call)>, Vec<(Instant, Instant)>) {
+    let (mut calls, mut pieces) = (Vec::new(), Vec::new());
     loop {
         let index = sale.next.fetch_add(1, Ordering::Relaxed);
-        let Some(order) = sale.orders.get(index) else { return (calls, sold_out) };
+        let Some(order) = sale.orders.get(index) else { return (calls, pieces) };
         let key = format!("hot-payment-{index:06}");
         let ask = client::Ask::Pay(pay_request(&order.id.to_string(), GOOD));
+        let sent = Instant::now();
         let outcome = line.insist(&ask, &key).await;
-        if matches!(outcome, Outcome::Done(_)) && sale.done.fetch_add(1, Ordering::Relaxed) + 1 == stock {
-            sold_out = Some(Instant::now());
+        if let Outcome::Done(_) = outcome {
+            pieces.push((sent, Instant::now()));
         }
         calls.push((index, Call { ask: Ask::Pay, key, outcome, again: Vec::new() }));
     }

@@ -24,7 +24,7 @@ use crate::payer::Payer;
 use crate::process::Process;
 use crate::report;
 use crate::tally::{Kills, Tally};
-use crate::world::{Gateway, World};
+use crate::world::{Beside, Gateway, World};
 
 /// A server is killed at a random moment of this many milliseconds after it serves.
 const LIFE_MS: u64 = 300;
@@ -32,6 +32,8 @@ const LIFE_MS: u64 = 300;
 const GATEWAY_MS: (u64, u64) = (5, 50);
 /// The share of requests to the gateway, and of its answers, that are lost.
 const LOST: &str = "0.01";
+/// What is there of each SKU at first; nothing said: it never runs out.
+const QUANTITIES: [Option<i64>; 5] = [None, None, Some(60), Some(500), Some(100_000)];
 /// How many connections all payers share.
 const CONNECTIONS: usize = 4;
 /// How long the payers go on after the last kill.
@@ -62,13 +64,39 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
     println!("kill: {} kills, {} payers, seed {seed}", options.kills, options.payers);
-    let gateway = Gateway { delay_ms: GATEWAY_MS.0, jitter_ms: GATEWAY_MS.1, lost: LOST, seed };
-    let world = World::build(&digota(options.bin.as_deref())?, &gateway).await?;
     let started = Instant::now();
+    let played = play(options, seed).await?;
+    let violations = oracle::judge(&played.evidence);
+    let seconds = started.elapsed().as_secs();
+    let mut line = json!(played.tally);
+    line["seconds"] = seconds.into();
+    line["orders_per_second"] = (played.tally.orders as u64 / seconds.max(1)).into();
+    line["violations"] = violations.len().into();
+    report::table(&line);
+    line["seed"] = seed.into();
+    line["payers"] = options.payers.into();
+    report::keep("kill.jsonl", line)?;
+    report::sentence(&violations, &played.folder, seed)?;
+    match played.tally.missing().as_slice() {
+        [] => Ok(()),
+        missing => bail!("the run proves nothing, there never was: {}", missing.join("; ")),
+    }
+}
+
+/// What a run leaves.
+struct Played {
+    evidence: Evidence,
+    tally: Tally,
+    folder: PathBuf,
+}
+
+async fn play(options: &Options, seed: u64) -> Result<Played> {
+    let (delay_ms, jitter_ms) = GATEWAY_MS;
+    let gateway = Gateway::Beside(Beside { delay_ms, jitter_ms, lost: LOST, seed });
+    let world = World::build(&digota(options.bin.as_deref())?, &gateway).await?;
     let server = world.serve().await?;
     let channels = Arc::new(world.connect(&server, CONNECTIONS)?);
-    let quantities = [None, None, Some(60), Some(500), Some(100_000)];
-    let market = Arc::new(Market::open(&channels[0], &quantities).await?);
+    let market = Arc::new(Market::open(&channels[0], &QUANTITIES).await?);
     let (publish, line) = watch::channel(channels);
     let faults = Arc::new(Faults::default());
     let mut payers = JoinSet::new();
@@ -76,7 +104,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         let line = Line::new(line.clone(), index, Arc::clone(&faults));
         payers.spawn(Payer::new(index, seed, Arc::clone(&market), line).work());
     }
-    let mut killer = Killer { world: &world, publish, market: &market, kills: Kills::default(), started };
+    let mut killer = Killer::new(&world, publish, &market);
     let server = killer.kill(options.kills, StdRng::seed_from_u64(seed), server).await?;
     let kills = killer.kills;
     tokio::time::sleep(AFTERMATH).await;
@@ -87,21 +115,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let (folder, journal) = world.close().await?;
     let evidence = Evidence { history, journal, books };
     let tally = Tally::count(&evidence, &kills, faults.resent.load(Ordering::Relaxed));
-    let violations = oracle::judge(&evidence);
-    let seconds = started.elapsed().as_secs();
-    let mut line = json!(tally);
-    line["seconds"] = seconds.into();
-    line["orders_per_second"] = (tally.orders as u64 / seconds.max(1)).into();
-    line["violations"] = violations.len().into();
-    report::table(&line);
-    line["seed"] = seed.into();
-    line["payers"] = options.payers.into();
-    report::keep("kill.jsonl", line)?;
-    report::sentence(&violations, &folder, seed)?;
-    match tally.missing().as_slice() {
-        [] => Ok(()),
-        missing => bail!("the run proves nothing, there never was: {}", missing.join("; ")),
-    }
+    Ok(Played { evidence, tally, folder })
 }
 
 /// The digota that is tried.
@@ -120,7 +134,11 @@ struct Killer<'a> {
     started: Instant,
 }
 
-impl Killer<'_> {
+impl<'a> Killer<'a> {
+    fn new(world: &'a World, publish: watch::Sender<Arc<Vec<Channel>>>, market: &'a Market) -> Killer<'a> {
+        Killer { world, publish, market, kills: Kills::default(), started: Instant::now() }
+    }
+
     /// Kills one server after the other; returns the one that is left alone.
     async fn kill(&mut self, kills: usize, mut chance: StdRng, mut server: Process) -> Result<Process> {
         for kill in 1..=kills {

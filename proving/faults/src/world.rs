@@ -15,17 +15,28 @@ use crate::process::Process;
 /// The client's name in the whitelist.
 const CLIENT: &str = "buyers";
 
-/// A folder with everything, and the sandbox that works in it.
+/// The file of the sandbox's record.
+const JOURNAL: &str = "sandbox.journal";
+
+/// A folder with everything, and the sandbox that works in it: a process of its own, or a part of the server.
 pub(crate) struct World {
     /// Stays behind unless the run ends well.
     folder: PathBuf,
     bin: PathBuf,
-    sandbox: Process,
+    sandbox: Option<Process>,
     tls: ClientTlsConfig,
 }
 
-/// How the sandbox behaves.
-pub(crate) struct Gateway {
+/// Where the sandbox is.
+pub(crate) enum Gateway {
+    /// Inside the server: it ends with it, and takes so many milliseconds to answer.
+    Inside { delay_ms: u64 },
+    /// A process of its own, that outlives servers.
+    Beside(Beside),
+}
+
+/// How a sandbox beside the server behaves.
+pub(crate) struct Beside {
     /// How long a request takes until it is answered, in milliseconds.
     pub(crate) delay_ms: u64,
     /// The effect happens at a random moment of this many milliseconds.
@@ -46,16 +57,18 @@ impl World {
         let certs = text(&path.join("certs"));
         digota(&bin, &["ca", "init", "--dir", &certs])?;
         let lines = digota(&bin, &["ca", "issue", CLIENT, "--dir", &certs, "--scope", "WILDCARD"])?;
-        let (journal, log) = (text(&path.join("sandbox.journal")), path.join("sandbox.log"));
-        let numbers = [gateway.delay_ms, gateway.jitter_ms, gateway.seed].map(|number| number.to_string());
-        let arguments = [
-            ["sandbox", "--listen", "127.0.0.1:0"].as_slice(),
-            &["--journal", &journal, "--delay-ms", &numbers[0]],
-            &["--effect-jitter-ms", &numbers[1], "--seed", &numbers[2]],
-            &["--lose-before", gateway.lost, "--lose-after", gateway.lost],
-        ];
-        let sandbox = Process::start(&bin, &arguments.concat(), &log).await?;
-        fs::write(path.join("digota.toml"), settings(path, &sandbox, &lines)?)?;
+        let (sandbox, account) = match gateway {
+            Gateway::Inside { delay_ms } => {
+                let journal = path.join(JOURNAL);
+                (None, format!("log = \"{}\"\ndelay_ms = {delay_ms}", journal.display()))
+            }
+            Gateway::Beside(beside) => {
+                let sandbox = beside.start(&bin, path).await.context("the sandbox")?;
+                let account = format!("address = \"http://{}\"", sandbox.address);
+                (Some(sandbox), account)
+            }
+        };
+        fs::write(path.join("digota.toml"), settings(path, &account, &lines)?)?;
         let tls = client_tls(&path.join("certs"))?;
         Ok(World { folder, bin, sandbox, tls })
     }
@@ -91,10 +104,12 @@ impl World {
         Books::open_attempts(&self.path().join("digota.db")).map(|open| open.len())
     }
 
-    /// Stops the sandbox, and returns its record.
+    /// Ends the sandbox, and returns its record. No server may be running.
     pub(crate) async fn close(self) -> Result<(PathBuf, Vec<Entry>)> {
-        self.sandbox.stop().await.context("the sandbox")?;
-        let entries = journal::read(&self.folder.join("sandbox.journal"))?;
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await.context("the sandbox")?;
+        }
+        let entries = journal::read(&self.folder.join(JOURNAL))?;
         Ok((self.folder, entries))
     }
 
@@ -119,7 +134,21 @@ impl World {
     }
 }
 
-fn settings(path: &Path, sandbox: &Process, clients: &str) -> Result<String> {
+impl Beside {
+    async fn start(&self, bin: &Path, path: &Path) -> Result<Process> {
+        let journal = text(&path.join(JOURNAL));
+        let numbers = [self.delay_ms, self.jitter_ms, self.seed].map(|number| number.to_string());
+        let arguments = [
+            ["sandbox", "--listen", "127.0.0.1:0"].as_slice(),
+            &["--journal", &journal, "--delay-ms", &numbers[0]],
+            &["--effect-jitter-ms", &numbers[1], "--seed", &numbers[2]],
+            &["--lose-before", self.lost, "--lose-after", self.lost],
+        ];
+        Process::start(bin, &arguments.concat(), &path.join("sandbox.log")).await
+    }
+}
+
+fn settings(path: &Path, account: &str, clients: &str) -> Result<String> {
     let clients =
         clients.find("[[clients]]").map(|at| &clients[at..]).context("no lines for the whitelist")?;
     let folder = text(path);
@@ -136,10 +165,9 @@ address = "{folder}/digota.db"
 
 [[payment]]
 provider = "sandbox"
-address = "http://{}"
+{account}
 
-{clients}"#,
-        sandbox.address
+{clients}"#
     ))
 }
 
