@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use digota_core::order::OrderStatus;
 use digota_core::port::Clock;
-use digota_core::testing::gateway::{Act, Script};
 
 use super::world::{Plan, World, is_pending, pay};
 
@@ -141,20 +140,23 @@ async fn a_clock_that_jumps_back_breaks_nothing() {
 
 #[tokio::test]
 async fn a_payment_that_outlives_its_lease_ends_once_and_well() {
-    for seed in 0..300 {
+    for seed in 0..400 {
         let world = World::of(Plan { seed: Some(seed), unlocked: true, ..Plan::default() }).await;
         let order = world.order(1).await;
-        let late = Duration::from_secs(70);
-        let script = Script { answer_after: late, ..Act::Succeed.into() };
-        world.wire.gateway.next(script);
+        world.wire.hold_at("answer");
         let janitor = async {
-            while world.wire.gateway.charges().is_empty() {
-                tokio::task::yield_now().await;
-            }
-            world.clock.sleep(late).await;
+            world.wire.reached().await;
+            world.clock.advance(Duration::from_secs(70));
             world.shop.janitor_round().await
         };
-        let (paid, round) = tokio::join!(world.pay(order.id, "tok_ok"), janitor);
+        let answer = async {
+            world.wire.reached().await;
+            for _ in 0..seed % 40 {
+                tokio::task::yield_now().await;
+            }
+            world.wire.hold(false);
+        };
+        let (paid, round, ()) = tokio::join!(world.pay(order.id, "tok_ok"), janitor, answer);
         assert_eq!(paid.unwrap().order.status, OrderStatus::Paid, "seed {seed}");
         assert_eq!(round.unwrap().failed, 0, "seed {seed}");
         world.assert_consistent().await;

@@ -19,10 +19,10 @@ use super::dice::Dice;
 pub(crate) struct Wire {
     pub(crate) gateway: ScriptedGateway,
     pub(crate) dice: Arc<Dice>,
-    /// While set, calls of this name wait before they reach the gateway; all calls for the empty name.
+    /// While set, calls of this name wait before they reach the gateway; all calls for the empty name. `answer` holds answers.
     pub(crate) hold: Mutex<Option<&'static str>>,
-    /// How many calls wait so at this moment.
-    pub(crate) waiting: AtomicUsize,
+    /// How often a call was found to be held.
+    held: AtomicUsize,
     /// While set, look-ups fail.
     pub(crate) blind: AtomicBool,
     /// While set, the gateway says that it moved this much, whatever it did.
@@ -39,7 +39,7 @@ impl Wire {
             gateway,
             dice,
             hold: Mutex::new(None),
-            waiting: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
             blind: AtomicBool::new(false),
             lie: Mutex::new(None),
             parcels: Mutex::default(),
@@ -47,9 +47,9 @@ impl Wire {
         }
     }
 
-    /// Returns once a call waits at the switch `hold`.
+    /// Returns once a call was held.
     pub(crate) async fn reached(&self) {
-        while self.waiting.load(Ordering::SeqCst) == 0 {
+        while self.held.load(Ordering::SeqCst) == 0 {
             tokio::task::yield_now().await;
         }
     }
@@ -93,12 +93,15 @@ impl Wire {
 
     async fn pass(&self, name: &'static str) {
         self.log.lock().unwrap().push(name);
-        while self.hold.lock().unwrap().is_some_and(|held| held.is_empty() || held == name) {
-            self.waiting.fetch_add(1, Ordering::SeqCst);
-            tokio::task::yield_now().await;
-            self.waiting.fetch_sub(1, Ordering::SeqCst);
-        }
+        self.wait_at(name).await;
         self.dice.dawdle().await;
+    }
+
+    async fn wait_at(&self, name: &str) {
+        while self.hold.lock().unwrap().is_some_and(|held| held.is_empty() || held == name) {
+            self.held.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+        }
     }
 
     fn bend(&self, mut answer: Answer) -> Answer {
@@ -110,6 +113,7 @@ impl Wire {
     }
 
     async fn back(&self, answer: Result<Answer, GatewayError>) -> Result<Answer, GatewayError> {
+        self.wait_at("answer").await;
         self.dice.dawdle().await;
         answer.map(|answer| self.bend(answer))
     }
