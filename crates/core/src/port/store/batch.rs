@@ -15,7 +15,10 @@ pub struct Batch {
     pub operation: Uuid,
     /// When it happens, by the clock of the node.
     pub at: Timestamp,
-    /// What it does. The order does not matter to the outcome.
+    /// What it does. The order does not matter, but for movements of one SKU, which follow each other.
+    ///
+    /// Records and keys are judged on the state before the batch; children and open attempts on the state after it. A shortage
+    /// totals what the batch asks of a SKU. Keys are claimed, then answered, then freed; an answer is final.
     pub writes: Vec<Write>,
 }
 
