@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::port::store::Change;
 use crate::time::Timestamp;
 
-/// The most pieces of one SKU: far below where a 64-bit sum could wrap.
+/// The most pieces of one SKU that a hand may make available: far below where a 64-bit sum could wrap.
 pub const ON_HAND_MAX: i64 = 1_000_000_000_000;
 
 /// The stock of a SKU. `0 <= reserved <= on_hand`, always.
@@ -45,7 +45,10 @@ impl Stock {
             reserved: self.reserved.checked_add(reserved)?,
             version: self.version + 1,
         };
-        let sound = 0 <= next.reserved && next.reserved <= next.on_hand && next.on_hand <= ON_HAND_MAX;
+        // What comes back or is let go must always fit: only a hand is held to the bound.
+        let by_hand = matches!(change, Change::Adjust(_) | Change::SetAvailable(_));
+        let bounded = !by_hand || next.available() <= ON_HAND_MAX;
+        let sound = 0 <= next.reserved && next.reserved <= next.on_hand && bounded;
         sound.then_some((next, on_hand, reserved))
     }
 }

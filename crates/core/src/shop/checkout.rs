@@ -285,6 +285,9 @@ impl Shop {
                 }
             }
         }
+        if self.overslept(&open.attempt)? {
+            return Ok(open);
+        }
         let prepared = open.attempt.reference.clone();
         let answer = gateway.charge(&call, intent, source, prepared.as_deref()).await;
         let seen = Seen::of(&open.attempt, answer);
@@ -354,7 +357,8 @@ impl Shop {
         let attempt = self.outcome(id, terms).await?;
         match self.verdict(&attempt) {
             Ok(None) if terms.allow_pending => self.still_pending(&attempt).await,
-            Ok(None) => Err(self.unsettled(&attempt)),
+            // Whatever it waits for, a challenge included, the first one's buyer may still bring it about.
+            Ok(None) => Err(Error::Pending { charge: Some(attempt.charge) }),
             Ok(Some(())) => {
                 let order = self.reread::<Order>(attempt.subject(), terms).await?;
                 self.keep_joined(terms, &attempt, &Ok(order.clone().into())).await;

@@ -26,6 +26,9 @@ const ROUND: u32 = 256;
 /// How many of them at once.
 const AT_ONCE: usize = 16;
 
+/// How much later an attempt comes up again that could not be looked at.
+const POSTPONED: Duration = Duration::from_secs(60);
+
 /// How soon a read may have its order's attempt asked for again.
 const NUDGE_SPACING: Duration = Duration::from_secs(1);
 
@@ -70,9 +73,20 @@ impl Shop {
         if !self.store.exclusive() {
             return Ok(Round::default());
         }
-        let mut orphans: Vec<Attempt> = self.due(Timestamp(i64::MAX)).await?;
-        orphans.retain(|attempt| attempt.owner != self.node);
-        self.settle_all(orphans, true).await
+        let mut all = Round::default();
+        loop {
+            let mut orphans: Vec<Attempt> = self.due(Timestamp(i64::MAX)).await?;
+            let full = orphans.len() == ROUND as usize;
+            orphans.retain(|attempt| attempt.owner != self.node);
+            let round = self.settle_all(orphans, true).await?;
+            all.looked += round.looked;
+            all.settled += round.settled;
+            all.failed += round.failed;
+            // What is settled makes room for the next ones; what is not comes up by its schedule.
+            if !full || round.settled == 0 {
+                return Ok(all);
+            }
+        }
     }
 
     /// Drops operation ids and idempotency keys that nobody can need any more; returns how many.
@@ -110,6 +124,7 @@ impl Shop {
                     Ok(false) => {}
                     Err(error) => {
                         round.failed += 1;
+                        self.postpone(attempt.id).await;
                         tracing::warn!(attempt = %attempt.id, charge = %attempt.charge, ?error, "could not settle");
                     }
                 }
@@ -127,7 +142,7 @@ impl Shop {
         if !orphaned && open.attempt.lease_until > self.now() {
             return Ok(false);
         }
-        let Some(open) = self.take_over(open).await? else { return Ok(false) };
+        let Some(open) = self.take_over(open, orphaned).await? else { return Ok(false) };
         let seen = self.investigate(&open).await?;
         let open = self.conclude(open, seen).await?;
         if open.attempt.state.is_final() {
@@ -136,9 +151,27 @@ impl Shop {
         Ok(open.attempt.state.is_final())
     }
 
-    /// Leases an attempt to this node; `None` if another node was first.
-    async fn take_over(&self, was: Open) -> Result<Option<Open>> {
+    /// Lets the others go first where an attempt can't be looked at: one that never can must not stand before all others.
+    async fn postpone(&self, id: AttemptId) {
+        let Ok(Some(was)) = self.find::<Attempt>(id.0).await else { return };
+        let mut attempt = was.clone();
+        attempt.next_check = self.now().after(POSTPONED);
+        let mut changes = Changes::new(self);
+        if was.state.is_final() || changes.replace(&was, &mut attempt, "").is_err() {
+            return;
+        }
+        if let Err(error) = changes.commit().await {
+            tracing::warn!(attempt = %id, ?error, "could not postpone");
+        }
+    }
+
+    /// Leases an attempt to this node; `None` if another node was first. The schedule of an orphan starts anew: how often its
+    /// node died says nothing about the gateway.
+    async fn take_over(&self, was: Open, orphaned: bool) -> Result<Option<Open>> {
         let mut open = was.clone();
+        if orphaned {
+            open.attempt.checks = 0;
+        }
         open.attempt.owner = self.node;
         open.attempt.lease_until = self.lease_end(open.attempt.provider)?;
         let mut changes = Changes::new(self);

@@ -304,6 +304,9 @@ impl Shop {
 
     /// Carries a refund, capture or void to the gateway and commits what became of it.
     pub(super) async fn ask_gateway(&self, open: Open, terms: &Terms) -> Result<Open> {
+        if self.overslept(&open.attempt)? {
+            return Ok(open);
+        }
         let answer = self.send(&open).await;
         let seen = Seen::of(&open.attempt, answer);
         self.report(open, seen, terms).await

@@ -65,6 +65,7 @@ impl Shop {
     pub(super) async fn conclude(&self, mut open: Open, answer: Seen) -> Result<Open> {
         for _ in 0..TRIES {
             if open.attempt.state.is_final() {
+                answer.complain_if_late(&open.attempt);
                 return Ok(open);
             }
             let mut changes = Changes::new(self);
@@ -108,6 +109,13 @@ impl Shop {
         }
     }
 
+    /// Whether so much time has passed since an attempt was written, as when the process was stopped, that another node may take
+    /// it over before its gateway answers. Then it must not be sent any more.
+    pub(super) fn overslept(&self, attempt: &Attempt) -> Result<bool> {
+        let limit = self.gateway(attempt.provider)?.capabilities().total_limit;
+        Ok(self.now().after(limit) > attempt.lease_until)
+    }
+
     /// How the janitor finds an attempt again.
     pub(super) fn lookup(attempt: &Attempt) -> Lookup {
         Lookup { attempt: attempt.id.0, op: attempt.op, reference: attempt.reference.clone() }
@@ -115,6 +123,17 @@ impl Shop {
 }
 
 impl Seen {
+    /// Money that moved for an attempt that was given up is for a human to look at.
+    fn complain_if_late(&self, attempt: &Attempt) {
+        let moved = matches!(self.verdict, Verdict::Succeeded | Verdict::Authorized);
+        if moved && attempt.state != AttemptState::Succeeded {
+            tracing::error!(
+                attempt = %attempt.id, charge = %attempt.charge, money = %attempt.money, state = ?attempt.state,
+                "the gateway moved money for an attempt that was given up; pay it back there"
+            );
+        }
+    }
+
     /// Writes what follows from the verdict into `changes`, and returns everything as it will be.
     fn apply(&self, was: &Open, changes: &mut Changes<'_>) -> Result<Open> {
         let mut open = was.clone();
