@@ -27,23 +27,21 @@ impl<'a> Changes<'a> {
     /// Adds a new document.
     pub(super) fn insert<T: Document>(&mut self, document: &T, event: &str) -> Result<()> {
         self.writes.push(Write::Insert(document.record()?));
-        self.append(document, document.version(), event);
-        Ok(())
+        self.append(document, document.version(), event)
     }
 
     /// Puts `new` in the place of `old`, as its next version.
     pub(super) fn replace<T: Document>(&mut self, old: &T, new: &mut T, event: &str) -> Result<()> {
         new.advance(self.at);
         self.writes.push(Write::Replace { record: new.record()?, was: old.keys() });
-        self.append(new, new.version(), event);
-        Ok(())
+        self.append(new, new.version(), event)
     }
 
     /// Removes a document.
-    pub(super) fn delete<T: Document>(&mut self, document: &T, event: &str) {
+    pub(super) fn delete<T: Document>(&mut self, document: &T, event: &str) -> Result<()> {
         let (id, version, was) = (document.id(), document.version(), document.keys());
         self.writes.push(Write::Delete { id, version, was });
-        self.append(document, version + 1, event);
+        self.append(document, version + 1, event)
     }
 
     /// Adds a word to the summary of the last event.
@@ -121,8 +119,8 @@ impl<'a> Changes<'a> {
         }
     }
 
-    fn append<T: Document>(&mut self, document: &T, version: u64, name: &str) {
-        let Some(summary) = document.summary() else { return };
+    fn append<T: Document>(&mut self, document: &T, version: u64, name: &str) -> Result<()> {
+        let Some(body) = document.summary()? else { return Ok(()) };
         self.writes.push(Write::Append(Event {
             id: self.shop.id(),
             name: name.into(),
@@ -130,8 +128,9 @@ impl<'a> Changes<'a> {
             object: document.id(),
             version,
             at: self.at,
-            body: summary.to_string(),
+            body,
         }));
+        Ok(())
     }
 }
 

@@ -16,6 +16,7 @@ pub mod returns;
 mod seen;
 mod settle;
 pub mod skus;
+mod summary;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,5 @@
 //! Orders: make, read, list, send, give up. Paying is in [`super::checkout`], returning in [`super::returns`].
 
-use std::collections::BTreeMap;
-
 use uuid::Uuid;
 
 use super::keys::{insist, write_once};
@@ -12,8 +10,7 @@ use crate::order::status::Move;
 use crate::order::{Draft, Order, OrderStatus, Shipping};
 use crate::page::{Listed, Request};
 use crate::payment::Charge;
-use crate::port::store::Kind;
-use crate::product::Product;
+use crate::port::store::{Keys, Kind, Record};
 use crate::sku::Sku;
 use crate::text::{LINE_MAX, NAME_MAX, valid};
 
@@ -22,8 +19,8 @@ impl Shop {
     pub async fn new_order(&self, draft: Draft, terms: &Terms) -> Result<Order> {
         valid(|all| draft.check(all))?;
         write_once!(self, terms, |changes| {
-            let skus = self.skus_on_sale(&draft.skus()).await?;
-            let priced = draft.price(&skus.into_iter().map(|(sku, _)| (sku.id, sku)).collect())?;
+            let on_sale = self.skus_on_sale(&draft.skus()).await?;
+            let priced = draft.price(&on_sale.skus.into_iter().map(|sku| (sku.id, sku)).collect())?;
             let created = changes.at;
             let order = Order {
                 id: OrderId(self.id()),
@@ -118,7 +115,7 @@ impl Shop {
     }
 
     /// These SKUs with their products, all on sale. `ids` are sorted and each is there once.
-    pub(super) async fn skus_on_sale(&self, ids: &[SkuId]) -> Result<Vec<(Sku, Product)>> {
+    pub(super) async fn skus_on_sale(&self, ids: &[SkuId]) -> Result<OnSale> {
         let raw: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let found = self.find_all::<Sku>(&raw).await?;
         let mut skus = Vec::with_capacity(ids.len());
@@ -128,19 +125,26 @@ impl Shop {
         let mut parents: Vec<Uuid> = skus.iter().map(|sku| sku.details.parent.0).collect();
         parents.sort_unstable();
         parents.dedup();
-        let products = self.find_all::<Product>(&parents).await?;
-        let products: BTreeMap<Uuid, Product> = parents
-            .into_iter()
-            .zip(products)
-            .filter_map(|(id, product)| product.map(|product| (id, product)))
-            .collect();
-        skus.into_iter()
-            .map(|sku| match products.get(&sku.details.parent.0) {
-                Some(product) if product.details.active && sku.details.active => Ok((sku, product.clone())),
-                _ => Err(inactive(sku.id)),
-            })
-            .collect()
+        // Whether a product is on sale is one of its keys: its document need not be read.
+        let products =
+            if parents.is_empty() { Vec::new() } else { self.store.get(Kind::Product, &parents).await? };
+        let products: Vec<Record> = products.into_iter().flatten().collect();
+        let on_sale = |id: Uuid| {
+            products.iter().any(|product| product.id == id && product.keys == Keys::Product { active: true })
+        };
+        match skus.iter().find(|sku| !sku.details.active || !on_sale(sku.details.parent.0)) {
+            Some(sku) => Err(inactive(sku.id)),
+            None => Ok(OnSale { skus, products }),
+        }
     }
+}
+
+/// SKUs that can be bought now.
+pub(super) struct OnSale {
+    /// The SKUs, in the order of their ids.
+    pub(super) skus: Vec<Sku>,
+    /// The records of their products.
+    pub(super) products: Vec<Record>,
 }
 
 /// Notes who carries an order; what is left empty stays as the order had it.

@@ -71,7 +71,7 @@ impl Shop {
         write_once!(self, terms, |changes| {
             let product = self.load::<Product>(id.0).await?;
             changes.write(Write::NoChildren(id.0));
-            changes.delete(&product, "product.deleted");
+            changes.delete(&product, "product.deleted")?;
         })
     }
 
@@ -84,7 +84,7 @@ impl Shop {
             }
             let mut changes = super::changes::Changes::new(self);
             for sku in &skus {
-                changes.delete(sku, "sku.deleted");
+                changes.delete(sku, "sku.deleted")?;
             }
             match changes.commit().await.map_err(Error::from) {
                 // Somebody changed or deleted one of them meanwhile: look again.

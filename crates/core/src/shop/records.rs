@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Shop;
+use super::{Shop, summary};
 use crate::error::{Error, Result};
 use crate::order::Order;
 use crate::payment::{Attempt, Charge};
@@ -27,11 +26,11 @@ pub(super) trait Document: Serialize + DeserializeOwned + Clone + Send + Sync {
     /// Becomes the next version.
     fn advance(&mut self, now: Timestamp);
 
-    /// What followers of events are told; `None` for what they need not know of.
-    fn summary(&self) -> Option<Value>;
+    /// What followers of events are told, JSON; `None` for what they need not know of.
+    fn summary(&self) -> Result<Option<String>>;
 
     fn record(&self) -> Result<Record> {
-        let body = serde_json::to_string(self).map_err(|error| Error::internal(error.to_string()))?;
+        let body = json(self, SIZE)?;
         let (created, updated) = (self.created(), self.updated());
         Ok(Record { id: self.id(), version: self.version(), created, updated, keys: self.keys(), body })
     }
@@ -69,7 +68,7 @@ macro_rules! document {
                 self.updated = self.updated.max(now);
             }
 
-            fn summary(&self) -> Option<Value> {
+            fn summary(&self) -> Result<Option<String>> {
                 let $it = self;
                 $summary
             }
@@ -77,31 +76,31 @@ macro_rules! document {
     };
 }
 
-document!(Product, Kind::Product, |p| Keys::Product { active: p.details.active }, |p| Some(
-    json!({ "name": p.details.name, "active": p.details.active })
-));
-document!(Sku, Kind::Sku, |s| Keys::Sku { parent: s.details.parent.0, active: s.details.active }, |s| Some(
-    json!({
-        "name": s.details.name, "parent": s.details.parent, "active": s.details.active,
-        "price": s.details.price, "currency": s.details.currency,
-    })
-));
+document!(Product, Kind::Product, |p| Keys::Product { active: p.details.active }, |p| summary::product(p)
+    .map(Some));
+document!(Sku, Kind::Sku, |s| Keys::Sku { parent: s.details.parent.0, active: s.details.active }, |s| {
+    summary::sku(s).map(Some)
+});
 document!(Order, Kind::Order, |o| Keys::Order { status: o.status.number(), email: o.email.clone() }, |o| {
-    Some(json!({
-        "status": o.status, "amount": o.money.amount, "currency": o.money.currency,
-        "refunded": o.refunded, "charge": o.charge,
-    }))
+    summary::order(o).map(Some)
 });
 document!(
     Charge,
     Kind::Charge,
     |c| Keys::Charge { order: c.order.map(|order| order.0), status: c.status.number() },
-    |c| Some(json!({
-        "status": c.status, "amount": c.money.amount, "currency": c.money.currency,
-        "refunded": c.refunded, "pending_refund": c.pending_refund, "order": c.order, "failure": c.failure,
-    }))
+    |c| summary::charge(c).map(Some)
 );
-document!(Attempt, Kind::Attempt, |a| Keys::Attempt { subject: a.subject(), due: a.due() }, |_| None);
+document!(Attempt, Kind::Attempt, |a| Keys::Attempt { subject: a.subject(), due: a.due() }, |_| Ok(None));
+
+/// More than a document is long, in bytes, unless it has many lines.
+const SIZE: usize = 1536;
+
+/// A value as JSON. `size` is a guess at its length, so that the text is not moved again and again while it grows.
+pub(super) fn json(value: &impl Serialize, size: usize) -> Result<String> {
+    let mut text = Vec::with_capacity(size);
+    serde_json::to_writer(&mut text, value).map_err(|error| Error::internal(error.to_string()))?;
+    String::from_utf8(text).map_err(|error| Error::internal(error.to_string()))
+}
 
 /// Reads a document out of its record.
 pub(super) fn decode<T: Document>(record: &Record) -> Result<T> {

@@ -104,7 +104,7 @@ impl Shop {
     pub async fn delete_sku(&self, id: SkuId, terms: &Terms) -> Result<()> {
         write_once!(self, terms, |changes| {
             let sku = self.load::<Sku>(id.0).await?;
-            changes.delete(&sku, "sku.deleted");
+            changes.delete(&sku, "sku.deleted")?;
         })
     }
 
