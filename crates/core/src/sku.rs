@@ -65,7 +65,7 @@ pub struct Package {
     pub width: f64,
 }
 
-/// A SKU with its stock at the moment of reading.
+/// A SKU with its stock at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StockedSku {
     /// The SKU.
@@ -104,7 +104,11 @@ impl Package {
         ];
         for (name, size) in sides {
             let good = size.is_finite() && size > 0.0 && size <= 1e9;
-            all.check(good, &format!("packageDimensions.{name}"), "must be above 0 and at most 1000000000");
+            all.check(
+                good,
+                format_args!("packageDimensions.{name}"),
+                "must be above 0 and at most 1000000000",
+            );
         }
     }
 }

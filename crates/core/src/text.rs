@@ -1,6 +1,7 @@
 //! Rules for text and lists that clients send. Each check adds what it finds to the request's violations.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use crate::error::{Error, Result, Violation};
 
@@ -31,7 +32,20 @@ pub fn valid(check: impl FnOnce(&mut Violations)) -> Result<()> {
     all.end()
 }
 
-/// Collects everything that is wrong with a request.
+/// An entry of a map, for people; a long key is cut.
+struct Entry<'a> {
+    field: &'a str,
+    key: &'a str,
+}
+
+impl Display for Entry<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let short: String = self.key.chars().take(32).collect();
+        write!(f, "{}[{short:?}]", self.field)
+    }
+}
+
+/// Collects everything that is wrong with a request. A field's name is only put together where there is something to note.
 #[derive(Debug, Default)]
 pub struct Violations(Vec<Violation>);
 
@@ -42,12 +56,12 @@ impl Violations {
     }
 
     /// Notes that a field is wrong.
-    pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.0.push(Violation::new(field, description));
+    pub fn add(&mut self, field: impl Display, description: impl Into<String>) {
+        self.0.push(Violation::new(field.to_string(), description));
     }
 
     /// Notes that a field is wrong unless `good`.
-    pub fn check(&mut self, good: bool, field: &str, description: &str) {
+    pub fn check(&mut self, good: bool, field: impl Display, description: &str) {
         if !good {
             self.add(field, description);
         }
@@ -67,9 +81,9 @@ impl Violations {
     }
 
     /// Text on one or more lines: bounded, without control characters but line ends and tabs.
-    pub fn text(&mut self, field: &str, text: &str, max: usize) {
+    pub fn text(&mut self, field: impl Display, text: &str, max: usize) {
         if text.len() > max {
-            self.add(field, format!("is longer than {max} bytes"));
+            self.add(&field, format!("is longer than {max} bytes"));
         }
         if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
             self.add(field, "has control characters");
@@ -77,9 +91,9 @@ impl Violations {
     }
 
     /// Text on one line, bounded; may be empty.
-    pub fn line(&mut self, field: &str, text: &str, max: usize) {
+    pub fn line(&mut self, field: impl Display, text: &str, max: usize) {
         if text.len() > max {
-            self.add(field, format!("is longer than {max} bytes"));
+            self.add(&field, format!("is longer than {max} bytes"));
         }
         if text.chars().any(char::is_control) {
             self.add(field, "has control characters");
@@ -87,22 +101,22 @@ impl Violations {
     }
 
     /// A name: one line that says something.
-    pub fn name(&mut self, field: &str, name: &str) {
+    pub fn name(&mut self, field: impl Display, name: &str) {
         if name.trim().is_empty() {
-            self.add(field, "is required");
+            self.add(&field, "is required");
         }
         self.line(field, name, NAME_MAX);
     }
 
     /// An absolute http or https URL without credentials; may be empty.
-    pub fn url(&mut self, field: &str, url: &str) {
+    pub fn url(&mut self, field: impl Display, url: &str) {
         if !url.is_empty() && !is_url(url) {
             self.add(field, "must be an http or https URL without credentials");
         }
     }
 
     /// An e-mail address; may be empty.
-    pub fn email(&mut self, field: &str, email: &str) {
+    pub fn email(&mut self, field: impl Display, email: &str) {
         if !email.is_empty() && !is_email(email) {
             self.add(field, "must be an e-mail address");
         }
@@ -112,7 +126,7 @@ impl Violations {
     pub fn names(&mut self, field: &str, names: &[String]) {
         self.list_length(field, names.len());
         for (i, name) in names.iter().enumerate().take(LIST_MAX) {
-            self.name(&format!("{field}[{i}]"), name);
+            self.name(format_args!("{field}[{i}]"), name);
         }
     }
 
@@ -120,8 +134,8 @@ impl Violations {
     pub fn urls(&mut self, field: &str, urls: &[String]) {
         self.list_length(field, urls.len());
         for (i, url) in urls.iter().enumerate().take(LIST_MAX) {
-            self.check(!url.is_empty(), &format!("{field}[{i}]"), "is empty");
-            self.url(&format!("{field}[{i}]"), url);
+            self.check(!url.is_empty(), format_args!("{field}[{i}]"), "is empty");
+            self.url(format_args!("{field}[{i}]"), url);
         }
     }
 
@@ -132,8 +146,7 @@ impl Violations {
             return;
         }
         for (key, value) in map {
-            let short: String = key.chars().take(32).collect();
-            let entry = format!("{field}[{short:?}]");
+            let entry = Entry { field, key };
             self.check(!key.trim().is_empty(), &entry, "has an empty key");
             self.line(&entry, key, MAP_KEY_MAX);
             self.text(&entry, value, MAP_VALUE_MAX);

@@ -1,6 +1,7 @@
 //! Making an order's lines: what the client drafts, at the SKUs' prices, merged, checked and added up.
 
 use std::collections::BTreeMap;
+use std::fmt::Arguments;
 
 use super::{Line, LineKind, Shipping};
 use crate::currency::Currency;
@@ -57,7 +58,7 @@ impl Draft {
         all.check(!self.lines.is_empty(), "items", "is empty");
         all.check(self.lines.len() <= LINES_MAX, "items", "has more than 200 lines");
         for (i, line) in self.lines.iter().enumerate().take(LINES_MAX) {
-            line.check(&format!("items[{i}]"), self.currency, all);
+            line.check(format_args!("items[{i}]"), self.currency, all);
         }
         all.map("metadata", &self.metadata);
         all.email("email", &self.email);
@@ -84,10 +85,9 @@ impl Draft {
         for (i, draft) in self.lines.iter().enumerate() {
             let line = draft.priced(skus);
             if let Some(sku) = draft.sku.and_then(|id| skus.get(&id)) {
-                let field = format!("items[{i}].parent");
                 all.check(
                     sku.details.currency == self.currency,
-                    &field,
+                    format_args!("items[{i}].parent"),
                     "is not sold in the order's currency",
                 );
             }
@@ -121,23 +121,30 @@ fn total(lines: &[Line], all: &mut Violations) -> i64 {
 }
 
 impl DraftLine {
-    fn check(&self, at: &str, currency: Currency, all: &mut Violations) {
+    fn check(&self, at: Arguments<'_>, currency: Currency, all: &mut Violations) {
         let quantity = (0..=QUANTITY_MAX).contains(&self.quantity);
-        all.check(quantity, &format!("{at}.quantity"), "must be 0 (which stands for 1) to 1000000");
+        all.check(quantity, format_args!("{at}.quantity"), "must be 0 (which stands for 1) to 1000000");
         if self.kind == LineKind::Sku {
-            all.check(self.sku.is_some(), &format!("{at}.parent"), "must be the id of a SKU");
+            all.check(self.sku.is_some(), format_args!("{at}.parent"), "must be the id of a SKU");
             return;
         }
-        all.text(&format!("{at}.description"), &self.description, DESCRIPTION_MAX);
+        all.text(format_args!("{at}.description"), &self.description, DESCRIPTION_MAX);
         let same = self.currency.is_none_or(|own| own == currency);
-        all.check(same, &format!("{at}.currency"), "must be the order's currency");
-        let amount = format!("{at}.amount");
+        all.check(same, format_args!("{at}.currency"), "must be the order's currency");
         let within = (-UNIT_PRICE_MAX..=UNIT_PRICE_MAX).contains(&self.unit_price);
-        all.check(within, &amount, "must be within 10000000000 of zero");
+        all.check(within, format_args!("{at}.amount"), "must be within 10000000000 of zero");
         match self.kind {
-            LineKind::Discount => all.check(self.unit_price <= 0, &amount, "of a discount must be 0 or less"),
-            LineKind::Tax => all.check(self.unit_price >= 0, &amount, "of a tax must be 0 or more"),
-            LineKind::Shipping => all.check(self.unit_price >= 0, &amount, "of shipping must be 0 or more"),
+            LineKind::Discount => all.check(
+                self.unit_price <= 0,
+                format_args!("{at}.amount"),
+                "of a discount must be 0 or less",
+            ),
+            LineKind::Tax => {
+                all.check(self.unit_price >= 0, format_args!("{at}.amount"), "of a tax must be 0 or more")
+            }
+            LineKind::Shipping => {
+                all.check(self.unit_price >= 0, format_args!("{at}.amount"), "of shipping must be 0 or more")
+            }
             LineKind::Sku => {}
         }
     }
@@ -180,7 +187,7 @@ impl Shipping {
             ("trackingNumber", &self.tracking_number),
         ];
         for (name, text) in own {
-            all.line(&format!("shipping.{name}"), text, LINE_MAX);
+            all.line(format_args!("shipping.{name}"), text, LINE_MAX);
         }
         let Some(address) = &self.address else { return };
         let parts = [
@@ -192,7 +199,7 @@ impl Shipping {
             ("state", &address.state),
         ];
         for (name, text) in parts {
-            all.line(&format!("shipping.address.{name}"), text, LINE_MAX);
+            all.line(format_args!("shipping.address.{name}"), text, LINE_MAX);
         }
     }
 }

@@ -52,9 +52,9 @@ impl Return {
     pub fn check(&self, all: &mut Violations) {
         all.check((0..=TOTAL_MAX).contains(&self.amount), "amount", "must be 0 to 1000000000000");
         for (i, (sku, quantity)) in self.goods.iter().enumerate() {
-            all.check(*quantity >= 1, &format!("items[{i}].quantity"), "must be 1 or more");
+            all.check(*quantity >= 1, format_args!("items[{i}].quantity"), "must be 1 or more");
             let twice = self.goods[..i].iter().any(|(other, _)| other == sku);
-            all.check(!twice, &format!("items[{i}].parent"), "is there twice");
+            all.check(!twice, format_args!("items[{i}].parent"), "is there twice");
         }
     }
 }

@@ -33,10 +33,10 @@ pub(super) fn source(
 }
 
 fn read(field: &str, card: &paymentpb::Card, all: &mut Violations) -> Option<Card> {
-    all.line(&format!("{field}.FirstName"), &card.first_name, 128);
-    all.line(&format!("{field}.LastName"), &card.last_name, 128);
+    all.line(format_args!("{field}.FirstName"), &card.first_name, 128);
+    all.line(format_args!("{field}.LastName"), &card.last_name, 128);
     let Some(brand) = Brand::from_number(card.r#type) else {
-        all.add(format!("{field}.type"), "must be a card type: 1 to 6");
+        all.add(format_args!("{field}.type"), "must be a card type: 1 to 6");
         return None;
     };
     let text = CardText {
@@ -59,5 +59,5 @@ fn note(field: &str, fault: CardFault, all: &mut Violations) {
         CardFault::ExpiryMonth => ("ExpireMonth", "must be 01 to 12"),
         CardFault::ExpiryYear => ("ExpireYear", "must be four digits"),
     };
-    all.add(format!("{field}.{name}"), description);
+    all.add(format_args!("{field}.{name}"), description);
 }

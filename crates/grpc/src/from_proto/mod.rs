@@ -12,6 +12,8 @@ pub(crate) use payment::{capture, charges, new_charge, refund, void};
 pub(crate) use product::{delete_product, new_product, products, update_product};
 pub(crate) use sku::{adjust_inventory, new_sku, skus, update_sku};
 
+use std::fmt::Display;
+
 use digota_core::Result;
 use digota_core::currency::Currency;
 use digota_core::id;
@@ -30,7 +32,7 @@ pub(crate) fn required_id(field: &str, text: &str) -> Result<Uuid> {
     Ok(id)
 }
 
-fn an_id(field: &str, text: &str, all: &mut Violations) -> Uuid {
+fn an_id(field: impl Display, text: &str, all: &mut Violations) -> Uuid {
     let id = id::parse(text);
     all.check(id.is_some(), field, "must be a UUID, as 7d9f0c1e-5b1a-4c59-9d0a-3f5f9a1e2b3c");
     id.unwrap_or_default()

@@ -1,5 +1,7 @@
 //! Orders.
 
+use std::fmt::Arguments;
+
 use digota_core::Result;
 use digota_core::currency::Currency;
 use digota_core::id::{self, OrderId, SkuId};
@@ -24,7 +26,7 @@ pub(crate) fn new_order(request: NewRequest) -> Result<Draft> {
     let items = request.items.into_iter().enumerate();
     let draft = Draft {
         currency: money,
-        lines: items.map(|(i, item)| line(&format!("items[{i}]"), item, known, &mut all)).collect(),
+        lines: items.map(|(i, item)| line(format_args!("items[{i}]"), item, known, &mut all)).collect(),
         metadata: request.metadata,
         email: request.email,
         shipping: request.shipping.map(shipping),
@@ -35,13 +37,13 @@ pub(crate) fn new_order(request: NewRequest) -> Result<Draft> {
 }
 
 /// A line. `known` says whether the order's currency is, so that the line's own can be compared with it.
-fn line(at: &str, item: OrderItem, known: bool, all: &mut Violations) -> DraftLine {
+fn line(at: Arguments<'_>, item: OrderItem, known: bool, all: &mut Violations) -> DraftLine {
     let kind = LineKind::from_number(item.r#type);
-    all.check(kind.is_some(), &format!("{at}.type"), "must be sku, discount, tax or shipping");
+    all.check(kind.is_some(), format_args!("{at}.type"), "must be sku, discount, tax or shipping");
     let kind = kind.unwrap_or(LineKind::Tax);
     let own = (kind != LineKind::Sku && item.currency != 0).then(|| Currency::from_number(item.currency));
     if own == Some(None) {
-        all.add(format!("{at}.currency"), "must be a currency of the contract");
+        all.add(format_args!("{at}.currency"), "must be a currency of the contract");
     }
     DraftLine {
         kind,
@@ -90,7 +92,7 @@ pub(crate) fn return_order(request: ReturnRequest) -> Result<Return> {
     all.check(reason.is_some(), "reason", "must be 0 to 3");
     let items = request.items.iter().enumerate();
     let goods = items.map(|(i, item)| {
-        let sku = SkuId(an_id(&format!("items[{i}].parent"), &item.parent, &mut all));
+        let sku = SkuId(an_id(format_args!("items[{i}].parent"), &item.parent, &mut all));
         (sku, if item.quantity == 0 { 1 } else { item.quantity })
     });
     let goods = goods.collect();
