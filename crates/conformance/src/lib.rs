@@ -63,7 +63,9 @@ fn attempt<B>(case: &Case<B>, bed: &impl Fn() -> B) -> Result<(), String> {
     let run = || {
         runtime.block_on(async {
             let limit = std::time::Duration::from_secs(120);
-            tokio::time::timeout(limit, (case.run)(bed())).await.map_err(|_| "hung for two minutes".to_owned())
+            tokio::time::timeout(limit, (case.run)(bed()))
+                .await
+                .map_err(|_| "hung for two minutes".to_owned())
         })
     };
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {

@@ -1,10 +1,16 @@
 //! Idempotency keys.
 
-use digota_core::port::store::{KeyEntry, Kind, Refusal, Write};
+use std::sync::Arc;
+
+use digota_core::port::Store;
+use digota_core::port::store::{Change, KeyEntry, KeyScope, Kind, Refusal, Write};
+use digota_core::stock::Stock;
 
 use super::Bed;
-use super::drive::{find, put, refusal, together, winners};
-use super::samples::{answer, batch, claim, entry, id, insert, product, scope};
+use super::drive::{find, put, refusal, stock, together, winners};
+use super::samples::{
+    answer, batch, by_hand, claim, claim_with_stock, entry, id, insert, product, scope, shift,
+};
 
 /// Whoever loses does nothing else either. Another caller or rpc may use the same key.
 pub(super) async fn a_key_is_claimed_once(bed: Bed) {
@@ -53,6 +59,36 @@ pub(super) async fn an_answer_is_kept(bed: Bed) {
     let nobody = scope();
     put(&store, [answer(&nobody, "{}")]).await;
     assert_eq!(store.key(&nobody).await, Ok(None), "an answer claims no key");
+}
+
+/// Of batches at the same time each keeps what it saw itself. A claim without a SKU keeps no stock.
+pub(super) async fn an_answer_keeps_its_stock(bed: Bed) {
+    let store = bed.open().await;
+    let (opened, sku) = (scope(), id());
+    put(&store, [claim_with_stock(&opened, &entry(None), sku), Write::OpenStock { sku, on_hand: 5 }]).await;
+    put(&store, [shift(sku, Change::Reserve(2), id())]).await;
+    let (unmoved, reserved) = (scope(), stock(&store, sku).await);
+    put(&store, [claim_with_stock(&unmoved, &entry(None), sku)]).await;
+
+    let keys: Vec<KeyScope> = (0..16).map(|_| scope()).collect();
+    let adjusted = |key| [claim_with_stock(key, &entry(None), sku), by_hand(sku, Change::Adjust(1))];
+    let outcomes = together(&store, keys.iter().map(|key| batch(adjusted(key)))).await;
+    for (key, outcome) in keys.iter().zip(outcomes) {
+        let [(_, after)] = outcome.expect("nothing speaks against it").stock[..] else {
+            panic!("one SKU moved")
+        };
+        assert_eq!(kept_stock(&store, key).await, Some(after));
+    }
+    assert_eq!(kept_stock(&store, &opened).await, Some(Stock { on_hand: 5, reserved: 0, version: 1 }));
+    assert_eq!(kept_stock(&store, &unmoved).await, Some(reserved));
+
+    let other = scope();
+    put(&store, [claim(&other, &entry(None)), by_hand(sku, Change::Adjust(1))]).await;
+    assert_eq!(kept_stock(&store, &other).await, None);
+}
+
+async fn kept_stock(store: &Arc<dyn Store>, key: &KeyScope) -> Option<Stock> {
+    store.key(key).await.expect("a key can be read").expect("the key is there").stock
 }
 
 pub(super) async fn a_released_key_can_be_claimed_again(bed: Bed) {

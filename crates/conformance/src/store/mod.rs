@@ -79,6 +79,7 @@ cases!(Bed;
     // keys, events, operations
     a_key_is_claimed_once,
     an_answer_is_kept,
+    an_answer_keeps_its_stock,
     a_released_key_can_be_claimed_again,
     events_are_dense_and_ordered,
     an_operation_commits_once,

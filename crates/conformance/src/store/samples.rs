@@ -133,11 +133,16 @@ pub(super) fn scope() -> KeyScope {
 /// An entry without an answer.
 pub(super) fn entry(attempt: Option<Uuid>) -> KeyEntry {
     let fingerprint = format!("{:064x}", scatter(tick()));
-    KeyEntry { fingerprint, attempt, answer: None }
+    KeyEntry { fingerprint, attempt, answer: None, stock: None }
 }
 
 pub(super) fn claim(scope: &KeyScope, entry: &KeyEntry) -> Write {
-    Write::Claim { scope: scope.clone(), entry: entry.clone() }
+    Write::Claim { scope: scope.clone(), entry: entry.clone(), stock_of: None }
+}
+
+/// A claim whose entry keeps the stock of a SKU.
+pub(super) fn claim_with_stock(scope: &KeyScope, entry: &KeyEntry, sku: Uuid) -> Write {
+    Write::Claim { scope: scope.clone(), entry: entry.clone(), stock_of: Some(sku) }
 }
 
 pub(super) fn answer(scope: &KeyScope, answer: &str) -> Write {

@@ -44,6 +44,7 @@ pub(crate) enum Fault {
     UnknownStockIgnored,
     ClaimsTwice,
     AnswerForgotten,
+    StockOfNow,
     NeverFrees,
     PositionSkipped,
     LastPositionOneOff,
@@ -70,7 +71,7 @@ struct Notes {
     pending: Option<Batch>,
     oversold: BTreeMap<Uuid, i64>,
     committed: BTreeSet<Uuid>,
-    claimed: Vec<KeyScope>,
+    claimed: BTreeMap<KeyScope, Option<Uuid>>,
 }
 
 impl Notes {
@@ -308,7 +309,14 @@ impl Store for Faulty {
     }
 
     async fn key(&self, scope: &KeyScope) -> Result<Option<KeyEntry>, StoreError> {
-        self.sound.key(scope).await
+        let mut entry = self.sound.key(scope).await?;
+        if self.has(Fault::StockOfNow)
+            && let Some(entry) = &mut entry
+            && let Some(Some(sku)) = self.notes.lock().await.claimed.get(scope)
+        {
+            entry.stock = self.sound.stock(&[*sku]).await?[0];
+        }
+        Ok(entry)
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<(u64, Event)>, StoreError> {
@@ -342,7 +350,7 @@ impl Store for Faulty {
         if outcome.is_ok() {
             notes.committed.insert(batch.operation);
             notes.claimed.extend(batch.writes.iter().filter_map(|write| match write {
-                Write::Claim { scope, .. } => Some(scope.clone()),
+                Write::Claim { scope, stock_of, .. } => Some((scope.clone(), *stock_of)),
                 _ => None,
             }));
             if let Some(late) = notes.pending.replace(batch) {
@@ -370,7 +378,7 @@ impl Store for Faulty {
         let dropped = self.sound.purge(before).await?;
         if self.has(Fault::PurgesOpenKeys) && dropped > 0 {
             let notes = &mut *self.notes.lock().await;
-            let writes = notes.claimed.drain(..).map(Write::Free).collect();
+            let writes = std::mem::take(&mut notes.claimed).into_keys().map(Write::Free).collect();
             let at = before.operations;
             _ = self.sound.commit(Batch { operation: notes.mint(), at, writes }).await;
         }

@@ -80,6 +80,7 @@ caught! {
     a_movement_of_nothing_is_caught: UnknownStockIgnored by "moving_unknown_stock_is_refused";
     a_key_with_two_owners_is_caught: ClaimsTwice by "a_key_is_claimed_once";
     a_forgotten_answer_is_caught: AnswerForgotten by "an_answer_is_kept";
+    an_answer_with_the_stock_of_now_is_caught: StockOfNow by "an_answer_keeps_its_stock";
     a_key_that_is_never_free_is_caught: NeverFrees by "a_released_key_can_be_claimed_again";
     a_gap_between_events_is_caught: PositionSkipped by "events_are_dense_and_ordered";
     a_last_position_that_is_one_off_is_caught: LastPositionOneOff by "events_are_dense_and_ordered";

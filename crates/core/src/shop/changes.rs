@@ -83,16 +83,18 @@ impl<'a> Changes<'a> {
 
     /// Claims a key for an attempt that will answer it.
     pub(super) fn claim(&mut self, key: &Key, attempt: Uuid) {
-        let entry = KeyEntry { fingerprint: key.fingerprint.clone(), attempt: Some(attempt), answer: None };
-        self.writes.push(Write::Claim { scope: key.scope.clone(), entry });
+        let fingerprint = key.fingerprint.clone();
+        let entry = KeyEntry { fingerprint, attempt: Some(attempt), answer: None, stock: None };
+        self.writes.push(Write::Claim { scope: key.scope.clone(), entry, stock_of: None });
     }
 
-    /// Claims a key and answers it.
+    /// Claims a key and answers it. Beside a SKU the store keeps the stock that it has after this commit.
     pub(super) fn settle_key(&mut self, key: Option<&Key>, answer: &Result<Answer>) -> Result<()> {
         if let Some(key) = key {
+            let stock_of = answer.as_ref().ok().and_then(Answer::sku).map(Uuid::from);
             let answer = Some(super::keys::encode(answer)?);
-            let entry = KeyEntry { fingerprint: key.fingerprint.clone(), attempt: None, answer };
-            self.writes.push(Write::Claim { scope: key.scope.clone(), entry });
+            let entry = KeyEntry { fingerprint: key.fingerprint.clone(), attempt: None, answer, stock: None };
+            self.writes.push(Write::Claim { scope: key.scope.clone(), entry, stock_of });
         }
         Ok(())
     }

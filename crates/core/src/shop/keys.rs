@@ -8,11 +8,13 @@ use uuid::Uuid;
 use super::changes::Changes;
 use super::{Shop, Terms};
 use crate::error::{Error, Result};
+use crate::id::SkuId;
 use crate::order::Order;
 use crate::payment::Charge;
-use crate::port::store::{CommitError, KeyScope, Refusal};
+use crate::port::store::{CommitError, Committed, KeyEntry, KeyScope, Refusal};
 use crate::product::Product;
-use crate::sku::Sku;
+use crate::sku::{Sku, StockedSku};
+use crate::stock::Stock;
 
 /// A caller's idempotency key on one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +30,27 @@ pub struct Key {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Answer {
     Product(Product),
-    /// Without its stock, which is read again.
+    /// Without its stock, which the store knows once it is committed and keeps beside the answer.
     Sku(Sku),
     Order(Order),
     Charge(Charge),
     Deleted,
+}
+
+impl Answer {
+    /// The SKU that it tells of, with a stock.
+    pub(super) fn sku(&self) -> Option<SkuId> {
+        match self {
+            Answer::Sku(sku) => Some(sku.id),
+            _ => None,
+        }
+    }
+}
+
+/// A final answer and the stock kept beside it.
+pub(super) struct Kept {
+    answer: Answer,
+    stock: Option<Stock>,
 }
 
 /// How often a plain write is tried again when somebody else changed what it had read.
@@ -54,11 +72,11 @@ macro_rules! answers {
             }
         }
 
-        impl TryFrom<Answer> for $noun {
+        impl TryFrom<Kept> for $noun {
             type Error = Error;
 
-            fn try_from(answer: Answer) -> Result<$noun> {
-                match answer {
+            fn try_from(kept: Kept) -> Result<$noun> {
+                match kept.answer {
                     Answer::$variant(noun) => Ok(noun),
                     _ => Err(wrong_answer()),
                 }
@@ -67,7 +85,24 @@ macro_rules! answers {
     )+};
 }
 
-answers!(Product(Product), Sku(Sku), Order(Order), Charge(Charge));
+answers!(Product(Product), Order(Order), Charge(Charge));
+
+impl From<Sku> for Answer {
+    fn from(sku: Sku) -> Answer {
+        Answer::Sku(sku)
+    }
+}
+
+impl TryFrom<Kept> for StockedSku {
+    type Error = Error;
+
+    fn try_from(kept: Kept) -> Result<StockedSku> {
+        match kept.answer {
+            Answer::Sku(sku) => Ok(StockedSku { sku, stock: kept.stock.unwrap_or_default() }),
+            _ => Err(wrong_answer()),
+        }
+    }
+}
 
 impl From<()> for Answer {
     fn from((): ()) -> Answer {
@@ -75,17 +110,17 @@ impl From<()> for Answer {
     }
 }
 
-impl TryFrom<Answer> for () {
+impl TryFrom<Kept> for () {
     type Error = Error;
 
-    fn try_from(answer: Answer) -> Result<()> {
-        if answer == Answer::Deleted { Ok(()) } else { Err(wrong_answer()) }
+    fn try_from(kept: Kept) -> Result<()> {
+        if kept.answer == Answer::Deleted { Ok(()) } else { Err(wrong_answer()) }
     }
 }
 
 impl Shop {
     /// The answer that the caller's key has, waiting for it while the first request is under way; `None` for a new key.
-    pub(super) async fn replay<T: TryFrom<Answer, Error = Error>>(&self, terms: &Terms) -> Result<Option<T>> {
+    pub(super) async fn replay<T: TryFrom<Kept, Error = Error>>(&self, terms: &Terms) -> Result<Option<T>> {
         let Some(key) = &terms.key else { return Ok(None) };
         let mut pause = Duration::from_millis(5);
         loop {
@@ -96,7 +131,7 @@ impl Shop {
             if let Some(answer) = entry.answer {
                 let answer: Result<Answer> = serde_json::from_str(&answer)
                     .map_err(|error| Error::internal(format!("a stored answer can't be read: {error}")))?;
-                return answer.and_then(T::try_from).map(Some);
+                return T::try_from(Kept { answer: answer?, stock: entry.stock }).map(Some);
             }
             self.remember_charge(entry.attempt, terms).await?;
             if self.now() >= terms.answer_by {
@@ -110,7 +145,7 @@ impl Shop {
 
     /// The answer of the same request that came a moment earlier, if there is one: what stopped this one may be that one's own
     /// doing. Else the error.
-    pub(super) async fn or_replay<T: TryFrom<Answer, Error = Error>>(
+    pub(super) async fn or_replay<T: TryFrom<Kept, Error = Error>>(
         &self,
         terms: &Terms,
         error: Error,
@@ -134,22 +169,40 @@ impl Shop {
 
     /// Commits a plain write with the answer to the caller's key. `None` where what it read was changed meanwhile: it must be
     /// built again.
-    pub(super) async fn commit_once<T>(
+    pub(super) async fn commit_once<T: TryFrom<Kept, Error = Error>>(
         &self,
         terms: &Terms,
         mut changes: Changes<'_>,
-        value: T,
-    ) -> Result<Option<T>>
-    where
-        T: TryFrom<Answer, Error = Error> + Into<Answer> + Clone,
-    {
-        changes.settle_key(terms.key.as_ref(), &Ok(value.clone().into()))?;
+        answer: Answer,
+    ) -> Result<Option<T>> {
+        let sku = answer.sku();
+        let answer = Ok(answer);
+        changes.settle_key(terms.key.as_ref(), &answer)?;
         match changes.commit().await {
-            Ok(_) => Ok(Some(value)),
+            Ok(committed) => {
+                let stock = match sku {
+                    Some(sku) => Some(self.stock_told(sku, &committed, terms).await?),
+                    None => None,
+                };
+                T::try_from(Kept { answer: answer?, stock }).map(Some)
+            }
             Err(CommitError::Refused(Refusal::Stale { .. })) => Ok(None),
             Err(CommitError::Refused(Refusal::KeyTaken)) => self.replay(terms).await,
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The stock that the first answer tells: where there is a key, the same that its repetitions will tell.
+    async fn stock_told(&self, sku: SkuId, committed: &Committed, terms: &Terms) -> Result<Stock> {
+        if let Some((_, stock)) = committed.stock.iter().find(|(moved, _)| *moved == sku.0) {
+            return Ok(*stock);
+        }
+        if let Some(key) = &terms.key
+            && let Some(KeyEntry { stock: Some(stock), .. }) = self.store.key(&key.scope).await?
+        {
+            return Ok(stock);
+        }
+        self.stock_of(sku).await
     }
 }
 
@@ -168,7 +221,7 @@ macro_rules! write_once {
                     Ok(value) => value,
                     Err(error) => break 'done $shop.or_replay($terms, error).await,
                 };
-                if let Some(value) = $shop.commit_once($terms, $changes, value).await? {
+                if let Some(value) = $shop.commit_once($terms, $changes, value.into()).await? {
                     break 'done Ok(value);
                 }
             }

@@ -8,7 +8,7 @@ use crate::page::{Listed, Request};
 use crate::port::store::{Change, Kind, Write};
 use crate::product::Product;
 use crate::sku::{Sku, SkuChange, SkuDetails, StockedSku, check_quantity};
-use crate::stock::ON_HAND_MAX;
+use crate::stock::{ON_HAND_MAX, Stock};
 use crate::text::{NAME_MAX, Violations, valid};
 
 impl Shop {
@@ -18,7 +18,7 @@ impl Shop {
             details.check(all);
             check_quantity(quantity, all);
         })?;
-        let sku: Sku = write_once!(self, terms, |changes| {
+        write_once!(self, terms, |changes| {
             let product = self.load::<Product>(details.parent.0).await?;
             let mut details = details.clone();
             details.keep_attributes(&product.details.attributes);
@@ -28,8 +28,7 @@ impl Shop {
             changes.insert(&sku, "sku.created")?;
             changes.write(Write::OpenStock { sku: id.0, on_hand: quantity });
             sku
-        })?;
-        self.stocked(sku).await
+        })
     }
 
     /// A SKU with its stock.
@@ -46,7 +45,7 @@ impl Shop {
         expected_version: u64,
         terms: &Terms,
     ) -> Result<StockedSku> {
-        let sku: Sku = write_once!(self, terms, |changes| {
+        write_once!(self, terms, |changes| {
             let old = self.load::<Sku>(id.0).await?;
             insist(&old, expected_version)?;
             let mut sku = old.clone();
@@ -65,8 +64,7 @@ impl Shop {
                 changes.stock(id, Change::SetAvailable(quantity), None, "set by an update");
             }
             sku
-        })?;
-        self.stocked(sku).await
+        })
     }
 
     /// Adds stock, or takes some away. Never loses another's change, since it says by how much and not to what.
@@ -79,7 +77,7 @@ impl Shop {
         terms: &Terms,
     ) -> Result<StockedSku> {
         valid(|all| check_adjustment(delta, reason, all))?;
-        let sku: Sku = write_once!(self, terms, |changes| {
+        write_once!(self, terms, |changes| {
             let sku = self.load::<Sku>(id.0).await?;
             insist(&sku, expected_version)?;
             if !sku.details.finite {
@@ -90,8 +88,7 @@ impl Shop {
             changes.check(Kind::Sku, id.0, None);
             changes.stock(id, Change::Adjust(delta), None, reason);
             sku
-        })?;
-        self.stocked(sku).await
+        })
     }
 
     /// A page of SKUs, with their stock.
@@ -110,7 +107,7 @@ impl Shop {
 
     /// Says that more than fits was asked, which the store would call a shortage.
     async fn room_for(&self, id: SkuId, delta: i64) -> Result<()> {
-        let stock = self.store.stock(&[id.0]).await?.first().copied().flatten().unwrap_or_default();
+        let stock = self.stock_of(id).await?;
         if stock.on_hand.saturating_add(delta) > ON_HAND_MAX {
             return Err(Error::invalid("delta", "would make more than 1000000000000 pieces"));
         }
@@ -118,8 +115,12 @@ impl Shop {
     }
 
     async fn stocked(&self, sku: Sku) -> Result<StockedSku> {
-        let stock = self.store.stock(&[sku.id.0]).await?.first().copied().flatten().unwrap_or_default();
+        let stock = self.stock_of(sku.id).await?;
         Ok(StockedSku { sku, stock })
+    }
+
+    pub(super) async fn stock_of(&self, id: SkuId) -> Result<Stock> {
+        Ok(self.store.stock(&[id.0]).await?.first().copied().flatten().unwrap_or_default())
     }
 }
 

@@ -4,9 +4,10 @@ use digota_core::Error;
 use digota_core::payment::RefundReason;
 use digota_core::shop::payments::RefundCharge;
 use digota_core::shop::{Key, Terms};
+use digota_core::sku::SkuChange;
 use digota_core::testing::gateway::Act;
 
-use super::world::{Plan, World, declined, draft, is_pending, key_of, new_charge, pay};
+use super::world::{Plan, World, declined, draft, is_pending, key_of, new_charge, pay, sku_details};
 
 #[tokio::test]
 async fn the_same_order_is_made_once() {
@@ -62,6 +63,32 @@ async fn a_decline_is_answered_from_its_key_and_a_new_key_tries_again() {
     assert_eq!(world.wire.asked("charge"), 1);
     world.shop.pay(pay(order.id, "tok_ok"), &world.keyed("k2")).await.unwrap();
     world.assert_consistent().await;
+}
+
+#[tokio::test]
+async fn a_repeated_write_of_a_sku_tells_its_stock_of_then() {
+    let world = World::new().await;
+    let (shop, id, details) = (&world.shop, world.skus[0], sku_details("Another", world.product));
+    let renamed = || SkuChange { name: Some("Renamed".into()), ..SkuChange::default() };
+    let counted = || SkuChange { quantity: Some(7), ..SkuChange::default() };
+    let (new, rename, count, adjust) =
+        (world.keyed("new"), world.keyed("rename"), world.keyed("count"), world.keyed("adjust"));
+    let mut rounds = vec![];
+    for _ in 0..2 {
+        rounds.push([
+            shop.new_sku(details.clone(), 4, &new).await.unwrap(),
+            shop.update_sku(id, renamed(), 0, &rename).await.unwrap(),
+            shop.update_sku(id, counted(), 0, &count).await.unwrap(),
+            shop.adjust_inventory(id, 3, "found", 0, &adjust).await.unwrap(),
+        ]);
+        for sku in [rounds[0][0].sku.id, id] {
+            shop.adjust_inventory(sku, 100, "delivered", 0, &world.terms()).await.unwrap();
+        }
+    }
+    assert_eq!(rounds[1], rounds[0]);
+    let available = rounds[0].each_ref().map(|answer| answer.stock.available());
+    assert_eq!(available, [4, rounds[0][1].stock.on_hand, 7, 10]);
+    assert_eq!(world.stock_of(id).await.available(), 210);
 }
 
 #[tokio::test]

@@ -25,14 +25,14 @@ pub(super) fn commit(group: &mut Group<'_>, batch: &Batch) -> Result<Committed, 
     if operation.execute(params![batch.operation, batch.at.0])? == 0 {
         return Err(Refusal::OperationUsed.into());
     }
-    for write in in_order(&batch.writes) {
-        apply(group, batch, write)?;
-    }
     for (number, movement) in &ledger.movements {
         add_movement(connection, *number, movement)?;
     }
     for (sku, stock) in &ledger.stock {
         group.set_stock(*sku, *stock);
+    }
+    for write in in_order(&batch.writes) {
+        apply(group, batch, write)?;
     }
     Ok(Committed { stock: ledger.stock })
 }
@@ -58,7 +58,10 @@ fn apply(group: &mut Group<'_>, batch: &Batch, write: &Write) -> rusqlite::Resul
         Write::Replace { record, was } => replace(group, record, was),
         Write::Delete { id, was, .. } => delete(group, *id, was),
         Write::Append(event) => append(group, event),
-        Write::Claim { scope, entry } => claim(connection, batch.at, scope, entry),
+        Write::Claim { scope, entry, stock_of } => {
+            let stock = stock_of.map_or(Ok(None), |sku| group.stock(sku))?;
+            claim(connection, batch.at, scope, &KeyEntry { stock, ..entry.clone() })
+        }
         Write::Answer { scope, answer } => give_answer(connection, scope, answer),
         Write::Free(scope) => free(connection, scope),
         Write::Check { .. } | Write::NoChildren(_) => Ok(()), // Judged before.
@@ -121,13 +124,15 @@ fn add_movement(connection: &Connection, number: u64, movement: &Movement) -> ru
 
 fn claim(connection: &Connection, at: Timestamp, scope: &KeyScope, entry: &KeyEntry) -> rusqlite::Result<()> {
     let KeyScope { principal, method, key } = scope;
-    let KeyEntry { fingerprint, attempt, answer } = entry;
+    let KeyEntry { fingerprint, attempt, answer, stock } = entry;
+    let (on_hand, reserved) = (stock.map(|stock| stock.on_hand), stock.map(|stock| stock.reserved));
+    let version = stock.map(|stock| stock.version.cast_signed());
     connection
         .prepare_cached(
-            "INSERT INTO keys (principal, method, key, fingerprint, attempt, answer, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO keys (principal, method, key, fingerprint, attempt, answer, on_hand, reserved, stock, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
-        .execute(params![principal, method, key, fingerprint, attempt, answer, at.0])?;
+        .execute(params![principal, method, key, fingerprint, attempt, answer, on_hand, reserved, version, at.0])?;
     Ok(())
 }
 

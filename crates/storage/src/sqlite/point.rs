@@ -30,12 +30,19 @@ pub(super) fn stock(connection: &Connection, skus: &[Uuid]) -> rusqlite::Result<
 pub(super) fn key(connection: &Connection, scope: &KeyScope) -> rusqlite::Result<Option<KeyEntry>> {
     connection
         .prepare_cached(
-            "SELECT fingerprint, attempt, answer FROM keys WHERE principal = ?1 AND method = ?2 AND key = ?3",
+            "SELECT fingerprint, attempt, answer, on_hand, reserved, stock FROM keys
+             WHERE principal = ?1 AND method = ?2 AND key = ?3",
         )?
         .query_row([&scope.principal, &scope.method, &scope.key], |row| {
-            Ok(KeyEntry { fingerprint: row.get(0)?, attempt: row.get(1)?, answer: row.get(2)? })
+            let stock = kept_stock(row)?;
+            Ok(KeyEntry { fingerprint: row.get(0)?, attempt: row.get(1)?, answer: row.get(2)?, stock })
         })
         .optional()
+}
+
+fn kept_stock(row: &Row<'_>) -> rusqlite::Result<Option<Stock>> {
+    let Some(on_hand) = row.get(3)? else { return Ok(None) };
+    Ok(Some(Stock { on_hand, reserved: row.get(4)?, version: row.get::<_, i64>(5)?.cast_unsigned() }))
 }
 
 /// The movements of a SKU after a number, with their numbers.

@@ -114,6 +114,9 @@ CREATE TABLE keys (
     fingerprint TEXT    NOT NULL, -- SHA-256 of the request
     attempt     BLOB,             -- the attempt that will answer
     answer      TEXT,             -- final
+    on_hand     INTEGER,          -- with reserved and stock: the stock that the answer tells, if it tells one
+    reserved    INTEGER,
+    stock       INTEGER,          -- its version
     at          INTEGER NOT NULL,
     -- Not the primary key: keys come at random, and with the answers beside them each would touch a page of its own.
     UNIQUE (principal, method, key)

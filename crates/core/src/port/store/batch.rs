@@ -78,8 +78,10 @@ pub enum Write {
     Claim {
         /// Whose key.
         scope: KeyScope,
-        /// What is known of it from now on.
+        /// What is known of it from now on. The store fills in the stock.
         entry: KeyEntry,
+        /// The SKU whose stock after the batch is kept with the entry.
+        stock_of: Option<Uuid>,
     },
     /// Gives the answer to a claimed key. Does nothing if the key is gone.
     Answer {
@@ -136,6 +138,8 @@ pub struct KeyEntry {
     pub attempt: Option<Uuid>,
     /// The answer, JSON; final.
     pub answer: Option<String>,
+    /// The SKU's stock after the commit that claimed the key, where the claim named one.
+    pub stock: Option<Stock>,
 }
 
 /// What is too old to keep.

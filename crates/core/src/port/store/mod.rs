@@ -60,6 +60,8 @@ use crate::time::Timestamp;
 /// - `a_key_is_claimed_once`: of many concurrent claims of a key exactly one MUST be committed, the others refused with
 ///   [`Refusal::KeyTaken`].
 /// - `an_answer_is_kept`: an answered key MUST return its answer and fingerprint until purged.
+/// - `an_answer_keeps_its_stock`: a claim that names a SKU MUST return that SKU's stock after the batch with its entry,
+///   whatever moves later.
 /// - `a_released_key_can_be_claimed_again`: a released key MUST be free.
 /// - `events_are_dense_and_ordered`: positions MUST start at 1, leave no gap, and rise per object with its version.
 /// - `an_operation_commits_once`: a batch whose operation id was used before MUST be refused with [`Refusal::OperationUsed`].

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Claimed, State, refuse};
-use crate::port::store::{Batch, CommitError, KeyScope, Refusal, Write};
+use crate::port::store::{Batch, CommitError, KeyEntry, KeyScope, Refusal, Write};
 
 /// Refuses the claim of a key that is taken.
 pub(super) fn judge(state: &State, batch: &Batch) -> Result<(), CommitError> {
@@ -17,11 +17,13 @@ pub(super) fn judge(state: &State, batch: &Batch) -> Result<(), CommitError> {
     Ok(())
 }
 
-/// Claims first, then answers, then frees, whatever their order in the batch.
+/// Claims first, then answers, then frees, whatever their order in the batch. Stock must have moved before.
 pub(super) fn apply(state: &mut State, batch: &Batch) {
     for write in &batch.writes {
-        if let Write::Claim { scope, entry } = write {
-            state.keys.insert(scope.clone(), Claimed { at: batch.at, entry: entry.clone() });
+        if let Write::Claim { scope, entry, stock_of } = write {
+            let stock = stock_of.and_then(|sku| state.stock.get(&sku).copied());
+            let entry = KeyEntry { stock, ..entry.clone() };
+            state.keys.insert(scope.clone(), Claimed { at: batch.at, entry });
         }
     }
     for write in &batch.writes {
