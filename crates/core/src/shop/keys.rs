@@ -206,14 +206,12 @@ impl Shop {
     }
 }
 
-/// A plain write: `write_once!(shop, terms, |changes| { … value })`. Answers from the caller's key if it can; else builds the
-/// changes and commits them with the answer, and starts over when what they were built on was changed meanwhile.
+/// A plain write: `write_once!(shop, terms, |changes| { … value })`. Builds the changes and commits them with the answer, and
+/// starts over when what they were built on was changed meanwhile. Whether the caller's key has an answer already is only
+/// asked when something stops it, the key itself or anything else: most keys are new.
 macro_rules! write_once {
     ($shop:expr, $terms:expr, |$changes:ident| $build:block) => {
         'done: {
-            if let Some(answer) = $shop.replay($terms).await? {
-                break 'done Ok(answer);
-            }
             for _ in 0..$crate::shop::keys::TRIES {
                 let mut $changes = $crate::shop::changes::Changes::new($shop);
                 let built: $crate::error::Result<_> = async { Ok($build) }.await;
