@@ -14,7 +14,6 @@ pub struct Product {
     /// Its identity.
     pub id: ProductId,
     /// What a client may say of it.
-    #[serde(flatten)]
     pub details: ProductDetails,
     /// When it was made.
     pub created: Timestamp,

@@ -17,7 +17,6 @@ pub struct Sku {
     /// Its identity.
     pub id: SkuId,
     /// What a client may say of it.
-    #[serde(flatten)]
     pub details: SkuDetails,
     /// When it was made.
     pub created: Timestamp,

@@ -28,6 +28,14 @@ pub(super) async fn a_record_comes_back_as_written(bed: Bed) {
         assert_eq!(find(&store, record.keys.kind(), record.id).await.as_ref(), Some(record));
     }
 
+    let bought = &records[2];
+    let stocked = async || store.stocked(bought.id).await.expect("a store can be read");
+    assert_eq!(stocked().await, Some((bought.clone(), None)), "a SKU without stock");
+    put(&store, [Write::OpenStock { sku: bought.id, on_hand: 3 }]).await;
+    let stock = store.stock(&[bought.id]).await.expect("a store can be read").remove(0);
+    assert_eq!(stocked().await, Some((bought.clone(), stock)), "a SKU with its stock");
+    assert_eq!(store.stocked(id()).await, Ok(None), "no such SKU");
+
     let old = &records[0];
     let new = changed(old, Keys::Product { active: false });
     put(&store, [replace(old, &new)]).await;

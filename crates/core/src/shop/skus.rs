@@ -1,6 +1,7 @@
 //! SKUs and their stock: make, read, change, list, delete, adjust.
 
 use super::keys::{insist, write_once};
+use super::records::decode;
 use super::{Shop, Terms};
 use crate::error::{Error, Reason, Result};
 use crate::id::SkuId;
@@ -33,8 +34,9 @@ impl Shop {
 
     /// A SKU with its stock.
     pub async fn sku(&self, id: SkuId) -> Result<StockedSku> {
-        let sku = self.load::<Sku>(id.0).await?;
-        self.stocked(sku).await
+        let found = self.store.stocked(id.0).await?;
+        let (record, stock) = found.ok_or_else(|| Error::not_found(Kind::Sku, id))?;
+        Ok(StockedSku { sku: decode(&record)?, stock: stock.unwrap_or_default() })
     }
 
     /// Changes some fields of a SKU; a new quantity means "this many are available now". `expected_version` 0 takes any version.
@@ -108,15 +110,10 @@ impl Shop {
     /// Says that more than fits was asked, which the store would call a shortage.
     async fn room_for(&self, id: SkuId, delta: i64) -> Result<()> {
         let stock = self.stock_of(id).await?;
-        if stock.on_hand.saturating_add(delta) > ON_HAND_MAX {
+        if stock.available().saturating_add(delta) > ON_HAND_MAX {
             return Err(Error::invalid("delta", "would make more than 1000000000000 pieces"));
         }
         Ok(())
-    }
-
-    async fn stocked(&self, sku: Sku) -> Result<StockedSku> {
-        let stock = self.stock_of(sku.id).await?;
-        Ok(StockedSku { sku, stock })
     }
 
     pub(super) async fn stock_of(&self, id: SkuId) -> Result<Stock> {

@@ -131,6 +131,10 @@ impl Store for Sqlite {
         self.readers.short(|connection| point::stock(connection, skus))
     }
 
+    async fn stocked(&self, sku: Uuid) -> Result<Option<(Record, Option<Stock>)>, StoreError> {
+        self.readers.short(|connection| point::stocked(connection, sku))
+    }
+
     async fn movements(&self, sku: Uuid, after: u64, limit: u32) -> Result<Vec<(u64, Movement)>, StoreError> {
         self.readers.long(move |connection| point::movements(connection, sku, after, limit)).await
     }

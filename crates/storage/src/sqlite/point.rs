@@ -26,6 +26,28 @@ pub(super) fn stock(connection: &Connection, skus: &[Uuid]) -> rusqlite::Result<
     if skus.len() == 1 { read() } else { at_once(connection, read) }
 }
 
+/// A SKU with its stock.
+pub(super) fn stocked(connection: &Connection, sku: Uuid) -> rusqlite::Result<Option<(Record, Option<Stock>)>> {
+    connection
+        .prepare_cached(
+            "SELECT skus.id, skus.version, created, updated, parent, active, body, on_hand, reserved, stock.version
+             FROM skus LEFT JOIN stock ON stock.sku = skus.id WHERE skus.id = ?1",
+        )?
+        .query_row([sku], |row| {
+            let version: Option<i64> = row.get(9)?;
+            let stock = match version {
+                Some(version) => Some(Stock {
+                    on_hand: row.get(7)?,
+                    reserved: row.get(8)?,
+                    version: version.cast_unsigned(),
+                }),
+                None => None,
+            };
+            Ok((record(Kind::Sku, row)?, stock))
+        })
+        .optional()
+}
+
 /// What is known of an idempotency key.
 pub(super) fn key(connection: &Connection, scope: &KeyScope) -> rusqlite::Result<Option<KeyEntry>> {
     connection

@@ -5,7 +5,7 @@ DROP VIEW IF EXISTS v_products;
 CREATE VIEW v_products AS
 SELECT
     uuid(id) AS id,
-    body ->> '$.name' AS name,
+    body ->> '$.details.name' AS name,
     active, -- 1 while it is on sale
     moment(created) AS created,
     moment(updated) AS updated,
@@ -17,10 +17,10 @@ DROP VIEW IF EXISTS v_skus;
 CREATE VIEW v_skus AS
 SELECT
     uuid(skus.id) AS id,
-    body ->> '$.name' AS name,
+    body ->> '$.details.name' AS name,
     uuid(skus.parent) AS product,
-    body ->> '$.price' AS price, -- of one piece, in the smallest unit of the currency
-    body ->> '$.currency' AS currency,
+    body ->> '$.details.price' AS price, -- of one piece, in the smallest unit of the currency
+    body ->> '$.details.currency' AS currency,
     active, -- 1 while it is on sale
     stock.on_hand, -- pieces that exist and were not sold; null if its stock is not counted
     stock.reserved, -- of these, held for payments under way

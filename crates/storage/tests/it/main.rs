@@ -21,7 +21,8 @@ fn id(n: u128) -> Uuid {
 fn record(n: u128, keys: Keys) -> Record {
     let money = r#"{"amount":4726,"currency":"EUR"}"#;
     let note = "x".repeat(400);
-    let body = format!(r#"{{"name":"Tea {n}","money":{money},"status":"created","note":"{note}"}}"#);
+    let body =
+        format!(r#"{{"details":{{"name":"Tea {n}"}},"money":{money},"status":"created","note":"{note}"}}"#);
     Record { id: id(n), version: 1, created: AT, updated: AT, keys, body }
 }
 

@@ -84,6 +84,13 @@ pub trait Store: Send + Sync {
     /// The stock of these SKUs, in that order.
     async fn stock(&self, skus: &[Uuid]) -> Result<Vec<Option<Stock>>, StoreError>;
 
+    /// A SKU's record with its stock. For the most frequent read of all, which a store may do in one go.
+    async fn stocked(&self, sku: Uuid) -> Result<Option<(Record, Option<Stock>)>, StoreError> {
+        let record = self.get(Kind::Sku, &[sku]).await?.pop().flatten();
+        let stock = self.stock(&[sku]).await?.pop().flatten();
+        Ok(record.map(|record| (record, stock)))
+    }
+
     /// The movements of a SKU whose number is above `after`, oldest first, with their numbers.
     async fn movements(&self, sku: Uuid, after: u64, limit: u32) -> Result<Vec<(u64, Movement)>, StoreError>;
 
