@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::{Shop, summary};
+use super::Shop;
+use super::summary::{self, json};
 use crate::error::{Error, Result};
 use crate::order::Order;
 use crate::payment::{Attempt, Charge};
@@ -94,13 +95,6 @@ document!(Attempt, Kind::Attempt, |a| Keys::Attempt { subject: a.subject(), due:
 
 /// More than a document is long, in bytes, unless it has many lines.
 const SIZE: usize = 1536;
-
-/// A value as JSON. `size` is a guess at its length, so that the text is not moved again and again while it grows.
-pub(super) fn json(value: &impl Serialize, size: usize) -> Result<String> {
-    let mut text = Vec::with_capacity(size);
-    serde_json::to_writer(&mut text, value).map_err(|error| Error::internal(error.to_string()))?;
-    String::from_utf8(text).map_err(|error| Error::internal(error.to_string()))
-}
 
 /// Reads a document out of its record.
 pub(super) fn decode<T: Document>(record: &Record) -> Result<T> {

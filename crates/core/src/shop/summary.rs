@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::records::json;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{ChargeId, OrderId, ProductId};
 use crate::order::{Order, OrderStatus};
 use crate::payment::decline::DeclineCode;
@@ -87,4 +86,11 @@ pub(super) fn charge(charge: &Charge) -> Result<String> {
         failure: charge.failure,
     };
     json(&summary, SIZE)
+}
+
+/// A value as JSON. `size` is a guess at its length, so that the text is not moved again and again while it grows.
+pub(super) fn json(value: &impl Serialize, size: usize) -> Result<String> {
+    let mut text = Vec::with_capacity(size);
+    serde_json::to_writer(&mut text, value).map_err(|error| Error::internal(error.to_string()))?;
+    String::from_utf8(text).map_err(|error| Error::internal(error.to_string()))
 }
