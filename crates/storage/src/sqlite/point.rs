@@ -26,26 +26,11 @@ pub(super) fn stock(connection: &Connection, skus: &[Uuid]) -> rusqlite::Result<
     if skus.len() == 1 { read() } else { at_once(connection, read) }
 }
 
-/// A SKU with its stock.
+/// A SKU with its stock. Two statements: one that joins them takes longer.
 pub(super) fn stocked(connection: &Connection, sku: Uuid) -> rusqlite::Result<Option<(Record, Option<Stock>)>> {
-    connection
-        .prepare_cached(
-            "SELECT skus.id, skus.version, created, updated, parent, active, body, on_hand, reserved, stock.version
-             FROM skus LEFT JOIN stock ON stock.sku = skus.id WHERE skus.id = ?1",
-        )?
-        .query_row([sku], |row| {
-            let version: Option<i64> = row.get(9)?;
-            let stock = match version {
-                Some(version) => Some(Stock {
-                    on_hand: row.get(7)?,
-                    reserved: row.get(8)?,
-                    version: version.cast_unsigned(),
-                }),
-                None => None,
-            };
-            Ok((record(Kind::Sku, row)?, stock))
-        })
-        .optional()
+    let record = get(connection, Kind::Sku, &[sku])?.pop().flatten();
+    let with_stock = |record| Ok((record, stored_stock(connection, sku)?));
+    record.map(with_stock).transpose()
 }
 
 /// What is known of an idempotency key.
