@@ -26,11 +26,13 @@ pub(super) fn stock(connection: &Connection, skus: &[Uuid]) -> rusqlite::Result<
     if skus.len() == 1 { read() } else { at_once(connection, read) }
 }
 
-/// A SKU with its stock. Two statements: one that joins them takes longer.
+/// A SKU with its stock, as of one moment. Two statements: one that joins them takes longer.
 pub(super) fn stocked(connection: &Connection, sku: Uuid) -> rusqlite::Result<Option<(Record, Option<Stock>)>> {
-    let record = get(connection, Kind::Sku, &[sku])?.pop().flatten();
-    let with_stock = |record| Ok((record, stored_stock(connection, sku)?));
-    record.map(with_stock).transpose()
+    at_once(connection, || {
+        let record = get(connection, Kind::Sku, &[sku])?.pop().flatten();
+        let with_stock = |record| Ok((record, stored_stock(connection, sku)?));
+        record.map(with_stock).transpose()
+    })
 }
 
 /// What is known of an idempotency key.
