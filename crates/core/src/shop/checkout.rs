@@ -287,6 +287,7 @@ impl Shop {
                 }
             }
         }
+        // It stays open, and whoever takes it over makes sure that it never happens.
         if self.overslept(&open.attempt)? {
             return Ok(open);
         }

@@ -304,6 +304,7 @@ impl Shop {
 
     /// Carries a refund, capture or void to the gateway and commits what became of it.
     pub(super) async fn ask_gateway(&self, open: Open, terms: &Terms) -> Result<Open> {
+        // It stays open, and whoever takes it over makes sure that it never happens.
         if self.overslept(&open.attempt)? {
             return Ok(open);
         }

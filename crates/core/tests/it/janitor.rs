@@ -5,7 +5,7 @@ use std::time::Duration;
 use digota_core::order::OrderStatus;
 use digota_core::port::Clock;
 
-use super::world::{Plan, World, is_pending, pay};
+use super::world::{COMMITS_OF_A_WORLD, Plan, World, is_pending, pay};
 
 /// Drops a payment while it waits for the gateway, as a crash does.
 async fn die_while_paying(world: &World, order: digota_core::id::OrderId) {
@@ -135,6 +135,22 @@ async fn a_clock_that_jumps_back_breaks_nothing() {
     let order = world.order_now(order.id).await;
     assert_eq!(order.status, OrderStatus::Paid);
     assert!(order.updated >= order.created);
+    world.assert_consistent().await;
+}
+
+#[tokio::test]
+async fn a_payment_whose_process_was_stopped_is_not_sent_any_more() {
+    // Beyond the time that the gateway may take, and within the lease: another node is about to take the attempt over.
+    let after_commit_a = COMMITS_OF_A_WORLD + 2;
+    let world =
+        World::of(Plan { nap: Some((after_commit_a, Duration::from_secs(45))), ..Plan::default() }).await;
+    let order = world.order(1).await;
+    assert!(is_pending(world.pay(order.id, "tok_ok").await));
+    assert_eq!(world.wire.asked("charge"), 0);
+    world.settle().await;
+    assert_eq!(world.order_now(order.id).await.status, OrderStatus::Created);
+    world.assert_consistent().await;
+    assert_eq!(world.pay(order.id, "tok_ok").await.unwrap().order.status, OrderStatus::Paid);
     world.assert_consistent().await;
 }
 

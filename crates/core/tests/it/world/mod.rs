@@ -56,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) unlocked: bool,
     /// Other nodes may write to the store.
     pub(crate) shared: bool,
+    /// After which commit the process is stopped for a while, and for how long.
+    pub(crate) nap: Option<(u64, Duration)>,
     /// What the gateway can do.
     pub(crate) capabilities: Option<fn(Capabilities) -> Capabilities>,
     /// What the operator decides.
@@ -105,8 +107,13 @@ impl World {
         }
         let wire = Arc::new(Wire::new(gateway, dice.clone()));
         let flaky = Arc::new(Flaky::new(MemoryStore::new(), plan.faults));
-        let store: Arc<dyn Store> =
-            Arc::new(SlowStore { inner: flaky.clone(), dice: dice.clone(), shared: plan.shared });
+        let store: Arc<dyn Store> = Arc::new(SlowStore {
+            inner: flaky.clone(),
+            dice: dice.clone(),
+            shared: plan.shared,
+            nap: plan.nap,
+            clock: clock.clone(),
+        });
         let lock: Arc<dyn Lock> =
             if plan.unlocked { Arc::new(AlwaysYes::default()) } else { Arc::new(Turns::default()) };
         let shop = node(&store, &lock, &wire, &clock, plan.policy, 1);

@@ -1,6 +1,7 @@
 //! The store of the tests: in memory, failing by script, and answering in any order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use digota_core::event::Event;
@@ -10,6 +11,7 @@ use digota_core::port::store::{
     Resolution, StoreError, Total,
 };
 use digota_core::stock::{Movement, Stock};
+use digota_core::testing::clock::ManualClock;
 use digota_core::testing::store::{Flaky, MemoryStore};
 use digota_core::time::Timestamp;
 use uuid::Uuid;
@@ -22,6 +24,9 @@ pub(crate) struct SlowStore {
     pub(crate) dice: Arc<Dice>,
     /// Whether another process might write too.
     pub(crate) shared: bool,
+    /// After which commit the process is stopped for a while, and for how long.
+    pub(crate) nap: Option<(u64, Duration)>,
+    pub(crate) clock: Arc<ManualClock>,
 }
 
 macro_rules! slowly {
@@ -36,7 +41,11 @@ macro_rules! slowly {
 #[async_trait]
 impl Store for SlowStore {
     async fn commit(&self, batch: Batch) -> Result<Committed, CommitError> {
-        slowly!(self, self.inner.commit(batch))
+        let answer = slowly!(self, self.inner.commit(batch));
+        if let Some((_, span)) = self.nap.filter(|(commit, _)| *commit == self.inner.commits()) {
+            self.clock.advance(span);
+        }
+        answer
     }
 
     async fn get(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
