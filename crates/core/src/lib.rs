@@ -10,6 +10,7 @@
 //! 5. [`access`] and [`error`]: who may do what, and what a caller can do about a failure.
 
 pub mod access;
+mod blank;
 pub mod currency;
 pub mod error;
 pub mod event;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::blank::is_blank;
 use crate::id::ProductId;
 use crate::text::{DESCRIPTION_MAX, Violations};
 use crate::time::Timestamp;
@@ -31,16 +32,21 @@ pub struct ProductDetails {
     /// Whether its SKUs are on sale.
     pub active: bool,
     /// The names of the attributes in which its SKUs differ.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub attributes: Vec<String>,
     /// What it is, for people.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub description: String,
     /// URLs of pictures.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub images: Vec<String>,
     /// The client's own notes.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub metadata: BTreeMap<String, String>,
     /// Whether it must be sent to the buyer.
     pub shippable: bool,
     /// Its page; may be empty.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub url: String,
 }
 

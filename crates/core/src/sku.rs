@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::blank::is_blank;
 use crate::currency::Currency;
 use crate::id::{ProductId, SkuId};
 use crate::money::UNIT_PRICE_MAX;
@@ -40,12 +41,16 @@ pub struct SkuDetails {
     /// Its product.
     pub parent: ProductId,
     /// The client's own notes.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub metadata: BTreeMap<String, String>,
     /// Its values for the product's attributes.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub attributes: BTreeMap<String, String>,
     /// URL of a picture; may be empty.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub image: String,
     /// How large and heavy its package is.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub package: Option<Package>,
     /// Whether its stock is counted.
     pub finite: bool,

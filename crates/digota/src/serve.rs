@@ -155,14 +155,18 @@ impl Running {
 /// The janitor's day: what another process left unfinished first, then what comes up.
 async fn look_after(shop: Arc<Shop>, stop: CancellationToken) {
     report(shop.adopt_orphans().await);
-    let mut rounds = 0u32;
+    let (mut rounds, mut purging) = (0u32, false);
     while stop.run_until_cancelled(tokio::time::sleep(JANITOR_PAUSE)).await.is_some() {
         report(shop.janitor_round().await);
         rounds = rounds.wrapping_add(1);
-        if rounds.is_multiple_of(PURGE_EVERY)
-            && let Err(error) = shop.purge().await
-        {
-            tracing::warn!(?error, "could not drop old keys and operation ids");
+        purging |= rounds.is_multiple_of(PURGE_EVERY);
+        if purging {
+            // A bite in each round until nothing is left, so that payments never wait for a long one.
+            let dropped = shop.purge().await;
+            purging = dropped.as_ref().is_ok_and(|dropped| *dropped > 0);
+            if let Err(error) = dropped {
+                tracing::warn!(?error, "could not drop old keys and operation ids");
+            }
         }
     }
 }

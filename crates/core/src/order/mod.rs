@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::blank::is_blank;
 use crate::id::{AttemptId, ChargeId, OrderId, SkuId};
 use crate::money::Money;
 use crate::time::Timestamp;
@@ -24,22 +25,29 @@ pub struct Order {
     /// Its lines.
     pub lines: Vec<Line>,
     /// The client's own notes.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub metadata: BTreeMap<String, String>,
     /// The buyer's e-mail address; may be empty.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub email: String,
     /// The charge that paid it.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub charge: Option<ChargeId>,
     /// Where it stands.
     pub status: OrderStatus,
     /// Where it goes.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub shipping: Option<Shipping>,
     /// Sum of what was paid back.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub refunded: i64,
     /// Until when a payment may begin.
     pub expires: Timestamp,
     /// The payment or refund under way.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub open_attempt: Option<AttemptId>,
     /// The charge of the payment under way.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub pending_charge: Option<ChargeId>,
     /// When it was made.
     pub created: Timestamp,
@@ -87,12 +95,15 @@ pub struct Line {
     /// The price of one, in the smallest unit of the order's currency.
     pub unit_price: i64,
     /// Goods: which SKU.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub sku: Option<SkuId>,
     /// For people.
     pub description: String,
     /// Goods: whether paying took them out of stock, so that a return can put them back.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub stocked: bool,
     /// Goods: how many came back.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub returned: i64,
 }
 
@@ -112,14 +123,19 @@ impl Line {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipping {
     /// To whom.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub name: String,
     /// Their telephone number.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub phone: String,
     /// Where they live.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub address: Option<Address>,
     /// Who brings it.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub carrier: String,
     /// How it can be followed.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub tracking_number: String,
 }
 
@@ -127,16 +143,22 @@ pub struct Shipping {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// First line.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub line1: String,
     /// Second line.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub line2: String,
     /// City.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub city: String,
     /// Country, as the client writes it.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub country: String,
     /// Postal code.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub postal_code: String,
     /// State or province.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub state: String,
 }
 

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::charge::{Provider, RefundReason};
 use super::decline::Decline;
+use crate::blank::is_blank;
 use crate::id::{AttemptId, ChargeId, NodeId, OrderId, RefundId, SkuId};
 use crate::money::Money;
 use crate::port::gateway::Op;
@@ -87,6 +88,7 @@ pub struct Attempt {
     /// The charge that it makes or changes.
     pub charge: ChargeId,
     /// The order that it pays or returns, if any.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub order: Option<OrderId>,
     /// Which gateway.
     pub provider: Provider,
@@ -97,6 +99,7 @@ pub struct Attempt {
     /// The key that makes a repetition harmless at the gateway.
     pub key: String,
     /// The caller's idempotency key, to be answered together with the outcome.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub client_key: Option<KeyScope>,
     /// Where it stands.
     pub state: AttemptState,
@@ -109,14 +112,19 @@ pub struct Attempt {
     /// When to ask the gateway next, while it is open.
     pub next_check: Timestamp,
     /// How often the gateway was asked what became of it.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub checks: u32,
     /// How often the gateway was asked and had no trace of it.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub absences: u32,
     /// The gateway's own id of what it did or prepared.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub reference: Option<String>,
     /// Why the gateway refused.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub decline: Option<Decline>,
     /// What the gateway said last, for the operator; without card data.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub evidence: String,
     /// When it was made.
     pub created: Timestamp,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::card::Brand;
 use super::decline::DeclineCode;
+use crate::blank::is_blank;
 use crate::id::{AttemptId, ChargeId, OrderId, RefundId};
 use crate::money::Money;
 use crate::time::Timestamp;
@@ -161,12 +162,14 @@ pub struct Refund {
     /// In the smallest unit of the charge's currency.
     pub amount: i64,
     /// The gateway's id of it, once it has one.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub provider_refund_id: String,
     /// Why.
     pub reason: RefundReason,
     /// Where it stands.
     pub status: RefundStatus,
     /// Why it failed.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub failure: Option<DeclineCode>,
     /// When it was asked for.
     pub created: Timestamp,
@@ -195,32 +198,46 @@ pub struct Charge {
     /// Which gateway.
     pub provider: Provider,
     /// The gateway's id of it; empty until it has one.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub provider_charge_id: String,
     /// The order that it pays.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub order: Option<OrderId>,
     /// What the buyer reads on the statement.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub statement: String,
     /// The buyer's e-mail address; may be empty.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub email: String,
     /// Sum of the refunds that succeeded.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub refunded: i64,
     /// Sum of the refunds whose outcome is not known yet.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub pending_refund: i64,
     /// Every refund, oldest first.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub refunds: Vec<Refund>,
     /// Why it failed.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub failure: Option<DeclineCode>,
     /// What the buyer must do.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub next_action: Option<NextAction>,
     /// The card's brand, where a card was given.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub card_brand: Option<Brand>,
     /// The card's last four digits, where a card was given.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub card_last4: String,
     /// Whether it was only to be authorised at first.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub capture_later: bool,
     /// The attempt whose outcome is awaited.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub open_attempt: Option<AttemptId>,
     /// The client's own notes.
+    #[serde(default, skip_serializing_if = "is_blank")]
     pub metadata: BTreeMap<String, String>,
     /// When it was asked for.
     pub created: Timestamp,

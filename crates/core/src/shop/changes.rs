@@ -88,20 +88,20 @@ impl<'a> Changes<'a> {
         self.writes.push(Write::Claim { scope: key.scope.clone(), entry, stock_of: None });
     }
 
-    /// Claims a key and answers it. Beside a SKU the store keeps the stock that it has after this commit.
+    /// Claims a key and answers it, after everything else was written. Beside a SKU the store keeps the stock that it has after this commit.
     pub(super) fn settle_key(&mut self, key: Option<&Key>, answer: &Result<Answer>) -> Result<()> {
         if let Some(key) = key {
             let stock_of = answer.as_ref().ok().and_then(Answer::sku).map(Uuid::from);
-            let answer = Some(super::keys::encode(answer)?);
+            let answer = Some(super::keys::encode(answer, &self.writes)?);
             let entry = KeyEntry { fingerprint: key.fingerprint.clone(), attempt: None, answer, stock: None };
             self.writes.push(Write::Claim { scope: key.scope.clone(), entry, stock_of });
         }
         Ok(())
     }
 
-    /// Answers a key that an attempt claimed.
+    /// Answers a key that an attempt claimed, after everything else was written.
     pub(super) fn answer(&mut self, scope: &KeyScope, answer: &Result<Answer>) -> Result<()> {
-        let answer = super::keys::encode(answer)?;
+        let answer = super::keys::encode(answer, &self.writes)?;
         self.writes.push(Write::Answer { scope: scope.clone(), answer });
         Ok(())
     }

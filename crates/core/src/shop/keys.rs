@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::id::SkuId;
 use crate::order::Order;
 use crate::payment::Charge;
-use crate::port::store::{CommitError, Committed, KeyEntry, KeyScope, Refusal};
+use crate::port::store::{CommitError, Committed, KeyEntry, KeyScope, Kind, Refusal, Write};
 use crate::product::Product;
 use crate::sku::{Sku, StockedSku};
 use crate::stock::Stock;
@@ -38,6 +38,17 @@ pub(super) enum Answer {
 }
 
 impl Answer {
+    /// The document that it tells of: kind, id and version.
+    fn document(&self) -> Option<(Kind, Uuid, u64)> {
+        match self {
+            Answer::Product(product) => Some((Kind::Product, product.id.0, product.version)),
+            Answer::Sku(sku) => Some((Kind::Sku, sku.id.0, sku.version)),
+            Answer::Order(order) => Some((Kind::Order, order.id.0, order.version)),
+            Answer::Charge(charge) => Some((Kind::Charge, charge.id.0, charge.version)),
+            Answer::Deleted => None,
+        }
+    }
+
     /// The SKU that it tells of, with a stock.
     pub(super) fn sku(&self) -> Option<SkuId> {
         match self {
@@ -56,8 +67,22 @@ pub(super) struct Kept {
 /// How often a plain write is tried again when somebody else changed what it had read.
 pub(super) const TRIES: usize = 20;
 
-pub(super) fn encode(answer: &Result<Answer>) -> Result<String> {
-    serde_json::to_string(answer).map_err(|error| Error::internal(error.to_string()))
+/// An answer as text. The document that it tells of is among what is about to be written, if it was changed: then its text
+/// is there already.
+pub(super) fn encode(answer: &Result<Answer>, writes: &[Write]) -> Result<String> {
+    let written = answer.as_ref().ok().and_then(Answer::document).and_then(|(kind, id, version)| {
+        writes.iter().find_map(|write| match write {
+            Write::Insert(record) | Write::Replace { record, .. } => {
+                let is_it = (record.keys.kind(), record.id, record.version) == (kind, id, version);
+                is_it.then(|| format!(r#"{{"Ok":{{"{}":{}}}}}"#, kind.name(), record.body))
+            }
+            _ => None,
+        })
+    });
+    match written {
+        Some(text) => Ok(text),
+        None => serde_json::to_string(answer).map_err(|error| Error::internal(error.to_string())),
+    }
 }
 
 fn wrong_answer() -> Error {
@@ -241,4 +266,23 @@ pub(super) fn insist<T: super::records::Document>(document: &T, expected_version
     }
     let noun = T::KIND.name().into();
     Err(Error::Stale { noun, id: document.id(), current: document.version() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ProductId;
+    use crate::product::ProductDetails;
+    use crate::shop::records::Document;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn an_answer_reads_the_same_whether_its_document_was_written_or_not() {
+        let details = ProductDetails { name: "a \"name\"".into(), active: true, ..ProductDetails::default() };
+        let (id, at) = (ProductId(Uuid::from_u128(7)), Timestamp(1));
+        let product = Product { id, details, created: at, updated: at, version: 1 };
+        let written = [Write::Insert(product.record().unwrap())];
+        let answer = Ok(Answer::Product(product));
+        assert_eq!(encode(&answer, &written).unwrap(), encode(&answer, &[]).unwrap());
+    }
 }

@@ -142,7 +142,7 @@ impl Seen {
         }
         match &self.verdict {
             Verdict::Succeeded => open.succeed(changes)?,
-            Verdict::Authorized if open.may_be_held() => open.authorize(changes)?,
+            Verdict::Authorized if open.may_be_held() => open.authorize(),
             Verdict::Authorized => {
                 let evidence = "the gateway authorised what was to be charged";
                 open.wait(AttemptState::Unknown, None, evidence, changes);
@@ -164,6 +164,9 @@ impl Seen {
             Verdict::Unknown(evidence) => open.wait(AttemptState::Unknown, None, evidence, changes),
         }
         open.write(was, changes)?;
+        if open.attempt.state.is_final() {
+            open.answer(changes)?;
+        }
         Ok(open)
     }
 }
@@ -208,11 +211,10 @@ impl Open {
         self.attempt.effect == Effect::Charge && self.charge.capture_later
     }
 
-    fn authorize(&mut self, changes: &mut Changes<'_>) -> Result<()> {
+    fn authorize(&mut self) {
         self.charge.status = ChargeStatus::Authorized;
         self.name_charge();
         self.end(AttemptState::Succeeded);
-        self.answer(changes)
     }
 
     fn succeed(&mut self, changes: &mut Changes<'_>) -> Result<()> {
@@ -232,7 +234,7 @@ impl Open {
             }
         }
         self.end(AttemptState::Succeeded);
-        self.answer(changes)
+        Ok(())
     }
 
     fn paid(&mut self, changes: &mut Changes<'_>) -> Result<()> {
@@ -291,7 +293,7 @@ impl Open {
             }
         }
         self.end(state);
-        self.answer(changes)
+        Ok(())
     }
 
     fn not_charged(&mut self, failure: Option<DeclineCode>) {
@@ -334,7 +336,7 @@ impl Open {
         let answer = match (self.attempt.state, &self.attempt.decline) {
             (AttemptState::NotExecuted, _) => None,
             (_, Some(decline)) => Some(Err(Error::Declined(decline.clone()))),
-            _ => Some(Ok(self.stored(changes.at))),
+            _ => Some(Ok(self.stored())),
         };
         // What may be different the next time is no answer to keep.
         match answer {
@@ -345,20 +347,11 @@ impl Open {
         Ok(())
     }
 
-    /// What the rpc answers: the order where it is about one, else the charge. As it will be once written.
-    fn stored(&self, at: crate::time::Timestamp) -> Stored {
-        use super::records::Document;
+    /// What the rpc answers: the order where it is about one, else the charge.
+    fn stored(&self) -> Stored {
         match (&self.attempt.effect, &self.order) {
-            (Effect::Pay | Effect::Return { .. }, Some(order)) => {
-                let mut order = order.clone();
-                order.advance(at);
-                Stored::Order(order)
-            }
-            _ => {
-                let mut charge = self.charge.clone();
-                charge.advance(at);
-                Stored::Charge(charge)
-            }
+            (Effect::Pay | Effect::Return { .. }, Some(order)) => Stored::Order(order.clone()),
+            _ => Stored::Charge(self.charge.clone()),
         }
     }
 

@@ -9,6 +9,7 @@ mod connection;
 mod credentials;
 mod error;
 mod fingerprint;
+mod gathered;
 mod issuer;
 mod leaf;
 mod listener;

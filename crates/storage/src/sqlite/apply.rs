@@ -177,14 +177,20 @@ pub(super) fn resolve(connection: &Connection, operation: Uuid, at: Timestamp) -
 pub(super) fn purge(connection: &Connection, before: &Horizon) -> rusqlite::Result<u64> {
     let drop = |sql: &str, before: Timestamp| connection.prepare_cached(sql)?.execute(params![before.0, PURGE_MAX]);
     let operations = drop(
-        "DELETE FROM operations WHERE id IN (SELECT id FROM operations WHERE at < ?1 ORDER BY at LIMIT ?2)",
+        "DELETE FROM operations WHERE id IN (
+             SELECT id FROM (SELECT id, at FROM operations ORDER BY id LIMIT ?2) WHERE at < ?1
+         )",
         before.operations,
     )?;
+    // Every old key that stays is held by an open attempt: looking at that many more always finds some that go.
     let keys = drop(
-        "DELETE FROM keys WHERE (principal, method, key) IN (
-             SELECT principal, method, key FROM keys WHERE at < ?1 AND NOT EXISTS (
-                 SELECT 1 FROM attempts WHERE attempts.id = keys.attempt AND attempts.due IS NOT NULL
-             ) ORDER BY at LIMIT ?2
+        "DELETE FROM keys WHERE rowid IN (
+             SELECT oldest.rowid FROM (
+                 SELECT rowid, at, attempt FROM keys ORDER BY rowid
+                 LIMIT ?2 + (SELECT count(*) FROM attempts WHERE due IS NOT NULL)
+             ) AS oldest WHERE at < ?1 AND NOT EXISTS (
+                 SELECT 1 FROM attempts WHERE attempts.id = oldest.attempt AND attempts.due IS NOT NULL
+             )
          )",
         before.keys,
     )?;

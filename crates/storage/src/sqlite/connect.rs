@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::OpenError;
@@ -37,6 +38,14 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
             why: format!("its journal mode is {other}, and the file system does not allow a write-ahead log"),
         }),
     }
+}
+
+/// The connection that moves the log into the database beside the writer. What is in the log when it closes stays there.
+pub(super) fn mover(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.execute_batch("PRAGMA synchronous = FULL;")?;
+    Ok(connection)
 }
 
 /// A connection that can only read.

@@ -11,14 +11,23 @@ use super::counter::Counter;
 /// A transaction under way, with what it has not written yet.
 pub(super) struct Group<'c> {
     pub(super) connection: &'c Connection,
+    /// Whether what the unique indexes guard is looked up first, to name it. Else only a failed statement tells.
+    pub(super) is_careful: bool,
     stock: BTreeMap<Uuid, Stock>,
     counters: BTreeMap<Counter, i64>,
     last_event: Option<i64>,
 }
 
 impl<'c> Group<'c> {
+    /// For batches that hardly ever meet what is there already.
     pub(super) fn new(connection: &'c Connection) -> Self {
-        Self { connection, stock: BTreeMap::new(), counters: BTreeMap::new(), last_event: None }
+        let (stock, counters) = (BTreeMap::new(), BTreeMap::new());
+        Self { connection, is_careful: false, stock, counters, last_event: None }
+    }
+
+    /// For batches of which one did.
+    pub(super) fn careful(connection: &'c Connection) -> Self {
+        Self { is_careful: true, ..Self::new(connection) }
     }
 
     /// The stock of a SKU after the batches before.

@@ -112,15 +112,19 @@ impl Draft<'_> {
 
     /// Refuses a step that its reference has taken before.
     fn take_step(&mut self, reference: Uuid, sku: Uuid, step: u8) -> Result<(), Fault> {
+        let is_new = self.steps.insert((reference, sku, step));
+        if !is_new || (self.group.is_careful && self.was_taken(reference, sku, step)?) {
+            return Err(Refusal::MovedAlready { sku, reference }.into());
+        }
+        Ok(())
+    }
+
+    fn was_taken(&self, reference: Uuid, sku: Uuid, step: u8) -> rusqlite::Result<bool> {
         let mut statement = self
             .group
             .connection
             .prepare_cached("SELECT 1 FROM movements WHERE reference = ?1 AND sku = ?2 AND step = ?3")?;
-        let is_new = self.steps.insert((reference, sku, step));
-        if !is_new || statement.exists(params![reference, sku, step])? {
-            return Err(Refusal::MovedAlready { sku, reference }.into());
-        }
-        Ok(())
+        statement.exists(params![reference, sku, step])
     }
 
     fn finish(self) -> Result<Ledger, Fault> {

@@ -4,6 +4,7 @@
 //! - `writer`: one thread commits in groups; `judge` and `ledger` say what is refused, `apply` writes, `group` holds
 //!   what the batches of a group write once, `checkpoint` keeps the log short.
 //! - `read`, `point`, `list`, `path`: short reads run where they are asked for, long ones on threads of their own.
+//! - `recent`: SKUs and products that need not be read again.
 //! - `table`, `counter`, `error`: rows, totals and errors.
 //!
 //! What was acknowledged survives the end of the process, and of the machine if its disk honours fsync.
@@ -38,15 +39,18 @@ mod migrate;
 mod path;
 mod point;
 mod read;
+mod recent;
 mod table;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+use checkpoint::Mover;
 use counter::Counter;
 pub use error::OpenError;
 use file::{Hold, Identity};
 use read::Readers;
+use recent::Recent;
 use writer::{Done, Loop, Stopped, Work, Writer};
 
 /// A shop in an SQLite file. Dropping it finishes what was begun and closes the file.
@@ -54,6 +58,8 @@ pub struct Sqlite {
     // Fields are dropped in this order: readers close before the writer's last checkpoint, the hold goes last.
     readers: Readers,
     writer: Option<Writer>,
+    /// Only where this is the only writer.
+    recent: Option<Arc<Recent>>,
     _hold: Option<Hold>,
 }
 
@@ -71,13 +77,14 @@ impl Sqlite {
         let mut connection = connect::writer(path)?;
         migrate::migrate(&mut connection, path)?;
         hold.sign(path)?;
-        let stopped = Stopped::default();
-        let writing = Loop::new(connection, identity, stopped.clone())
-            .map_err(|source| OpenError::Database { path: path.into(), source })?;
+        let (stopped, recent) = (Stopped::default(), Arc::new(Recent::new()));
+        let database = |source| OpenError::Database { path: path.into(), source };
         let threads = |source| OpenError::File { path: path.into(), source };
+        let mover = Mover::start(connect::mover(path).map_err(database)?).map_err(threads)?;
+        let writing = Loop::new(connection, mover, identity, stopped.clone(), Arc::clone(&recent)).map_err(database)?;
         let writer = Writer::start(writing).map_err(threads)?;
         let readers = Readers::start(path.into(), stopped).map_err(threads)?;
-        Ok(Self { readers, writer: Some(writer), _hold: Some(hold) })
+        Ok(Self { readers, writer: Some(writer), recent: Some(recent), _hold: Some(hold) })
     }
 
     /// Opens the shop in this file for reading, also while a digota writes to it. Every commit fails.
@@ -91,7 +98,7 @@ impl Sqlite {
         migrate::check(&connection, path)?;
         let readers = Readers::start(path.into(), Stopped::default())
             .map_err(|source| OpenError::File { path: path.into(), source })?;
-        Ok(Self { readers, writer: None, _hold: None })
+        Ok(Self { readers, writer: None, recent: None, _hold: None })
     }
 
     async fn write(&self, work: Work) -> Result<Done, CommitError> {
@@ -105,7 +112,16 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn get(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
-        self.readers.short(|connection| point::get(connection, kind, ids))
+        let read = || self.readers.short(|connection| point::get(connection, kind, ids));
+        let Some(recent) = self.recent.as_ref().filter(|_| recent::is_kept(kind)) else { return read() };
+        self.readers.check()?;
+        let (known, turn) = recent.known(kind, ids);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let found = read()?;
+        recent.keep(turn, found.iter().flatten());
+        Ok(found)
     }
 
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {
@@ -132,7 +148,20 @@ impl Store for Sqlite {
     }
 
     async fn stocked(&self, sku: Uuid) -> Result<Option<(Record, Option<Stock>)>, StoreError> {
-        self.readers.short(|connection| point::stocked(connection, sku))
+        let read = || self.readers.short(|connection| point::stocked(connection, sku));
+        let Some(recent) = &self.recent else { return read() };
+        let (known, turn) = recent.known(Kind::Sku, &[sku]);
+        if let Some(record) = known.and_then(|mut known| known.pop().flatten()) {
+            let stock = self.readers.short(|connection| group::stored_stock(connection, sku))?;
+            // One moment: the record was the same when the stock was read.
+            if recent.is_still(turn) {
+                return Ok(Some((record, stock)));
+            }
+            return read();
+        }
+        let found = read()?;
+        recent.keep(turn, found.iter().map(|(record, _)| record));
+        Ok(found)
     }
 
     async fn movements(&self, sku: Uuid, after: u64, limit: u32) -> Result<Vec<(u64, Movement)>, StoreError> {

@@ -53,6 +53,11 @@ impl Readers {
         Ok(Self { source: Arc::new(Source { path, stopped }), queue: Some(queue), threads })
     }
 
+    /// Fails once the disk can't be trusted any more.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.source.check()
+    }
+
     /// A read of a few rows, on this thread.
     pub(super) fn short<T>(
         &self,
@@ -88,13 +93,18 @@ impl Drop for Readers {
 }
 
 impl Source {
+    fn check(&self) -> Result<(), StoreError> {
+        match self.stopped.get() {
+            Some(why) => Err(StoreError::Unavailable(why.clone())),
+            None => Ok(()),
+        }
+    }
+
     fn read<T>(
         self: &Arc<Self>,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        if let Some(why) = self.stopped.get() {
-            return Err(StoreError::Unavailable(why.clone()));
-        }
+        self.check()?;
         let connection = self.connection().map_err(|error| failed(&error))?;
         let outcome = read(&connection).map_err(|error| failed(&error));
         // A connection that failed is closed, and so is one in a read that panics.

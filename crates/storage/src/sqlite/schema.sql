@@ -120,17 +120,15 @@ CREATE TABLE keys (
     at          INTEGER NOT NULL,
     -- Not the primary key: keys come at random, and with the answers beside them each would touch a page of its own.
     UNIQUE (principal, method, key)
-) STRICT;
-CREATE INDEX keys_at ON keys (at);
+) STRICT; -- Rows lie in the order in which keys were claimed, so that the oldest are found without an index.
 
 -- Which batches were committed, or never will be.
 
 CREATE TABLE operations (
-    id        BLOB    NOT NULL PRIMARY KEY,
+    id        BLOB    NOT NULL PRIMARY KEY, -- begins with the time, so that the oldest are found without an index
     at        INTEGER NOT NULL,
     tombstone INTEGER NOT NULL -- 1: resolved never to be committed
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX operations_at ON operations (at);
 
 -- How many records there are, by kind ('order') and by kind and key ('order.status=3').
 

@@ -39,7 +39,7 @@ SELECT
     email,
     body ->> '$.money.amount' AS amount, -- in the smallest unit of the currency
     body ->> '$.money.currency' AS currency,
-    body ->> '$.refunded' AS refunded, -- of the amount
+    coalesce(body ->> '$.refunded', 0) AS refunded, -- of the amount
     moment(created) AS created,
     moment(updated) AS updated,
     version,
@@ -56,7 +56,7 @@ SELECT
     body ->> '$.provider_charge_id' AS provider_charge_id,
     body ->> '$.money.amount' AS amount, -- in the smallest unit of the currency
     body ->> '$.money.currency' AS currency,
-    body ->> '$.refunded' AS refunded, -- of the amount
+    coalesce(body ->> '$.refunded', 0) AS refunded, -- of the amount
     moment(created) AS created,
     moment(updated) AS updated,
     version,

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
-use digota_core::port::store::{Batch, CommitError, Committed, Horizon, Refusal, Resolution, StoreError};
+use digota_core::port::store::{Batch, CommitError, Committed, Horizon, Refusal, Resolution, StoreError, Write};
 use digota_core::time::Timestamp;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -12,10 +12,11 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::apply;
-use super::checkpoint::Checkpoints;
+use super::checkpoint::{Checkpoints, Mover};
 use super::error::{Fault, explain, failed, is_harmless_at_commit, is_of_one_batch};
 use super::file::Identity;
 use super::group::Group;
+use super::recent::Recent;
 
 /// The most pieces of work that wait; more are turned away at once.
 const QUEUE_MAX: usize = 4096;
@@ -32,6 +33,15 @@ pub(super) enum Work {
     /// Lets a test break things from inside.
     #[cfg(test)]
     Sabotage(fn(&Connection)),
+}
+
+impl Work {
+    fn writes(&self) -> &[Write] {
+        match self {
+            Work::Commit(batch) => &batch.writes,
+            _ => &[],
+        }
+    }
 }
 
 /// What it did, in the transaction that was committed.
@@ -117,6 +127,7 @@ pub(super) struct Loop {
     connection: Connection,
     file: Identity,
     stopped: Stopped,
+    recent: Arc<Recent>,
     checkpoints: Checkpoints,
     /// The latest moment that a batch spoke of: the store has no clock.
     latest: Timestamp,
@@ -125,13 +136,15 @@ pub(super) struct Loop {
 impl Loop {
     pub(super) fn new(
         mut connection: Connection,
+        mover: Mover,
         file: Identity,
         stopped: Stopped,
+        recent: Arc<Recent>,
     ) -> rusqlite::Result<Self> {
-        let checkpoints = Checkpoints::watch(&mut connection)?;
-        let latest = "SELECT coalesce(max(at), 0) FROM operations";
+        let checkpoints = Checkpoints::watch(&mut connection, mover)?;
+        let latest = "SELECT coalesce((SELECT at FROM operations ORDER BY id DESC LIMIT 1), 0)";
         let latest = Timestamp(connection.query_row(latest, [], |row| row.get(0))?);
-        Ok(Self { connection, file, stopped, checkpoints, latest })
+        Ok(Self { connection, file, stopped, recent, checkpoints, latest })
     }
 
     fn run(mut self, jobs: &Receiver<Job>) {
@@ -159,7 +172,7 @@ impl Loop {
     fn run_group(&mut self, group: &mut Vec<Job>, jobs: &Receiver<Job>) -> Result<Vec<Done>, CommitError> {
         let outcome = match self.apply_all(group, jobs) {
             Err(error) if is_of_one_batch(&error) => {
-                tracing::warn!(%error, "a batch failed where it should not; its group is applied again");
+                tracing::debug!(%error, "a batch met what is there already; its group is applied one by one");
                 self.roll_back();
                 self.apply_each(group)
             }
@@ -170,7 +183,9 @@ impl Loop {
             self.roll_back();
             failed(&error)
         })?;
+        let changing = self.recent.begin(group.iter().flat_map(|job| job.work.writes()));
         self.commit()?;
+        drop(changing);
         Ok(done)
     }
 
@@ -199,7 +214,7 @@ impl Loop {
         let mut done = vec![];
         for job in group {
             execute(&self.connection, "SAVEPOINT one")?;
-            let mut state = Group::new(&self.connection);
+            let mut state = Group::careful(&self.connection);
             let outcome = apply_one(&mut state, &mut self.latest, &job.work);
             done.push(match outcome.and_then(|done| state.flush().map(|()| done)) {
                 Ok(done) => done,

@@ -40,6 +40,7 @@ pub(crate) struct Order {
     pub(crate) lines: Vec<Line>,
     pub(crate) charge: Option<Uuid>,
     pub(crate) status: String,
+    #[serde(default)]
     pub(crate) refunded: i64,
     pub(crate) open_attempt: Option<Uuid>,
     pub(crate) pending_charge: Option<Uuid>,
@@ -49,6 +50,7 @@ pub(crate) struct Order {
 pub(crate) struct Line {
     pub(crate) sku: Option<Uuid>,
     pub(crate) quantity: i64,
+    #[serde(default)]
     pub(crate) returned: i64,
 }
 
@@ -56,10 +58,14 @@ pub(crate) struct Line {
 pub(crate) struct Charge {
     pub(crate) money: Money,
     pub(crate) status: String,
+    #[serde(default)]
     pub(crate) provider_charge_id: String,
     pub(crate) order: Option<Uuid>,
+    #[serde(default)]
     pub(crate) refunded: i64,
+    #[serde(default)]
     pub(crate) pending_refund: i64,
+    #[serde(default)]
     pub(crate) refunds: Vec<Refund>,
     pub(crate) open_attempt: Option<Uuid>,
 }
@@ -82,6 +88,7 @@ pub(crate) struct Attempt {
     pub(crate) client_key: Option<ClientKey>,
     pub(crate) state: String,
     /// How often its outcome was not known after a look.
+    #[serde(default)]
     pub(crate) checks: u32,
 }
 
