@@ -12,12 +12,13 @@ use tonic::Request;
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
 
+use crate::bare;
 use crate::flow::{Flow, Messages, Reuse};
+use crate::keys::Keys;
 use crate::prepare::prepare;
 use crate::raw::Raw;
 use crate::row::{Count, Row};
 use crate::tls::Files;
-use crate::{bare, keys};
 
 /// What to run, where, and for how long.
 #[derive(Args)]
@@ -59,6 +60,9 @@ pub(crate) struct Options {
     /// For the bare flow: send an idempotency key, as the flow does that it is compared with.
     #[arg(long)]
     keys: bool,
+    /// How idempotency keys lie to each other.
+    #[arg(long, value_enum, default_value_t)]
+    key_order: Keys,
 }
 
 /// Runs the flow. The row counts what was answered in time; failures count at any time.
@@ -73,7 +77,7 @@ pub(crate) async fn run(options: &Options) -> Result<Row> {
     let run = Arc::new(Run {
         path: PathAndQuery::from_static(options.flow.path()),
         messages,
-        keys: options.keys || options.flow.writes(),
+        keys: (options.keys || options.flow.writes()).then_some(options.key_order),
         window: Window::new(options),
     });
     let mut workers = JoinSet::new();
@@ -105,7 +109,7 @@ async fn connect(options: &Options) -> Result<Vec<Channel>> {
 struct Run {
     path: PathAndQuery,
     messages: Messages,
-    keys: bool,
+    keys: Option<Keys>,
     window: Window,
 }
 
@@ -127,8 +131,8 @@ impl Run {
     async fn call(&self, client: &mut Grpc<Channel>, message: bytes::Bytes, count: &mut Count) {
         let request_bytes = message.len();
         let mut request = Request::new(message);
-        if self.keys {
-            request.metadata_mut().insert("idempotency-key", keys::next());
+        if let Some(keys) = self.keys {
+            request.metadata_mut().insert("idempotency-key", keys.next());
         }
         let sent = Instant::now();
         let answer = match client.ready().await {
