@@ -65,15 +65,14 @@ impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let sources = Sources::from_process(self.config);
         match self.command {
-            None => serve::run(sources.load()?.settings, self.verbosity, |_| ()),
-            Some(Command::Serve(Serve { dev: false, .. })) => {
-                serve::run(sources.load()?.settings, self.verbosity, |_| ())
+            None | Some(Command::Serve(Serve { dev: false, .. })) => {
+                serve::run(sources, self.verbosity, |_| ())
             }
             Some(Command::Serve(Serve { data, .. })) => {
                 let dev = dev::Folder::prepare(&data)?;
-                let settings = sources.named_file_only().preset("--dev", &dev.preset()).load()?.settings;
-                dev.insist(&settings)?;
-                serve::run(settings, self.verbosity, |address| dev.introduce(address))
+                let sources = sources.named_file_only().preset("--dev", &dev.preset());
+                dev.insist(&sources.clone().load()?.settings)?;
+                serve::run(sources, self.verbosity, |address| dev.introduce(address))
             }
             Some(Command::Demo(demo)) => demo.run(self.verbosity),
             Some(Command::Ca(command)) => command.run(),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use arc_swap::ArcSwap;
 use digota_core::shop::Shop;
 use digota_grpc::gate::GateLayer;
 use digota_grpc::{Edge, Limits};
@@ -16,7 +15,8 @@ use tokio_util::task::TaskTracker;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
-use crate::config::Settings;
+use crate::config::{Settings, Sources};
+use crate::doors::{self, Entrance, Open};
 use crate::logging::Verbosity;
 use crate::tls::{self, Listener};
 use crate::{logging, wiring};
@@ -38,13 +38,15 @@ const PURGE_EVERY: u32 = 1200;
 
 /// Serves until SIGTERM or Ctrl-C. `ready` is told the address once clients can call.
 pub(crate) fn run(
-    settings: Settings,
+    sources: Sources,
     verbosity: Verbosity,
     ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
+    let settings = sources.clone().load()?.settings;
     logging::init(verbosity, &settings.log);
     runtime()?.block_on(async {
-        let running = Running::start(settings).await?;
+        let running = Running::start(settings.clone()).await?;
+        tokio::spawn(doors::follow(running.entrance.clone(), settings, sources, running.stop.clone()));
         ready(running.address);
         stop_signal().await?;
         running.stop().await
@@ -71,6 +73,8 @@ pub(crate) struct Running {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     stop: CancellationToken,
+    /// What is in force at the door; `None` without TLS.
+    entrance: Option<Entrance>,
     edge: Edge,
     health: tonic_health::server::HealthReporter,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
@@ -80,15 +84,16 @@ pub(crate) struct Running {
 impl Running {
     /// Opens the shop and listens. Returns once clients can call.
     pub(crate) async fn start(settings: Settings) -> anyhow::Result<Running> {
-        let (credentials, doors) = wiring::doors(&settings)?;
+        let entrance = Entrance::open(&settings)?;
         let socket = tls::bind(&settings.address)
             .await
             .with_context(|| format!("cannot listen on {}", settings.address))?;
         let shop = Arc::new(wiring::shop(&settings).await?);
+        let doors = entrance.as_ref().map_or_else(|| Arc::new(Open::new()) as Arc<_>, Entrance::doors);
         let edge = Edge { shop: Arc::clone(&shop), doors, tasks: TaskTracker::new() };
         let connections = settings.limits.connections_max;
-        let listener = match credentials {
-            Some(found) => Listener::tls(socket, Arc::new(ArcSwap::from(found.server)), connections)?,
+        let listener = match &entrance {
+            Some(entrance) => Listener::tls(socket, entrance.credentials(), connections)?,
             None => {
                 tracing::warn!(address = %settings.address, "insecure: no TLS, and everybody may do everything");
                 Listener::plain(socket, connections)?
@@ -113,7 +118,7 @@ impl Running {
         let serving = tokio::spawn(server.serve_with_incoming_shutdown(listener, stopped));
         let janitor = tokio::spawn(look_after(shop, stop.clone()));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
-        Ok(Running { address, stop, edge, health, serving, janitor })
+        Ok(Running { address, stop, entrance, edge, health, serving, janitor })
     }
 
     /// Stops in good order: takes no more calls, ends those under way and every payment of its own, closes the storage.

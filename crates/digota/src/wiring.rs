@@ -5,18 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use arc_swap::ArcSwap;
 use digota_core::payment::Provider;
 use digota_core::port::{Clock, Gateway, Lock, Store};
 use digota_core::shop::{Policy, Ports, Shop};
-use digota_grpc::gate::Doors;
 use digota_lock::MemoryLock;
 use serde_json::json;
 
 use crate::config::{Account, Settings};
-use crate::doors::{Listed, Open};
 use crate::system::{RandomIds, SystemClock};
-use crate::tls::{Credentials, Whitelist};
 
 /// Opens the shop on the configured storage, lock and gateways.
 pub(crate) async fn shop(settings: &Settings) -> anyhow::Result<Shop> {
@@ -92,18 +88,4 @@ fn gateway(
     });
     let name = provider.name().to_ascii_lowercase();
     Ok((provider, digota_gateway::open(&name, settings, Arc::clone(clock))?))
-}
-
-/// The doors of a server with TLS: its credentials, and its whitelist.
-pub(crate) fn doors(settings: &Settings) -> anyhow::Result<(Option<Credentials>, Arc<dyn Doors>)> {
-    let Some(files) = settings.tls_files().filter(|_| !settings.insecure) else {
-        return Ok((None, Arc::new(Open::new())));
-    };
-    let credentials = Credentials::load(&files, settings.tls.min_version)?;
-    let whitelist = Whitelist::new(&settings.clients, &credentials.authority).map_err(|twice| {
-        let all: Vec<String> = twice.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("clients: {}", all.join("; "))
-    })?;
-    let doors = Arc::new(Listed(ArcSwap::from_pointee(whitelist)));
-    Ok((Some(credentials), doors))
 }

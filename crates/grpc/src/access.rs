@@ -1,6 +1,6 @@
 //! Which scope every rpc asks for. An rpc that is not here can't be called; a test holds this list against the descriptors.
 
-use digota_core::access::Scope;
+use digota_core::access::{Principal, Scope};
 
 /// What a call keeps busy while it lasts: what bounds how many there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,40 +13,49 @@ pub enum Work {
     Stream,
 }
 
-/// Every rpc served, with its scope and its work.
-pub const RPCS: &[(&str, Scope, Work)] = &[
-    ("/productpb.ProductService/New", Scope::Write, Work::Short),
-    ("/productpb.ProductService/Get", Scope::Read, Work::Short),
-    ("/productpb.ProductService/Update", Scope::Write, Work::Short),
-    ("/productpb.ProductService/List", Scope::Read, Work::Short),
-    ("/productpb.ProductService/Delete", Scope::Write, Work::Short),
-    ("/skupb.SkuService/New", Scope::Write, Work::Short),
-    ("/skupb.SkuService/Get", Scope::Read, Work::Short),
-    ("/skupb.SkuService/Update", Scope::Write, Work::Short),
-    ("/skupb.SkuService/Delete", Scope::Write, Work::Short),
-    ("/skupb.SkuService/List", Scope::Read, Work::Short),
-    ("/skupb.SkuService/AdjustInventory", Scope::Write, Work::Short),
-    ("/orderpb.OrderService/New", Scope::Write, Work::Short),
-    ("/orderpb.OrderService/Get", Scope::Read, Work::Short),
-    ("/orderpb.OrderService/Pay", Scope::Write, Work::Gateway),
-    ("/orderpb.OrderService/Return", Scope::Write, Work::Gateway),
-    ("/orderpb.OrderService/List", Scope::Read, Work::Short),
-    ("/orderpb.OrderService/Fulfill", Scope::Write, Work::Short),
-    ("/orderpb.OrderService/Cancel", Scope::Write, Work::Short),
-    ("/paymentpb.PaymentService/NewCharge", Scope::Write, Work::Gateway),
-    ("/paymentpb.PaymentService/RefundCharge", Scope::Write, Work::Gateway),
-    ("/paymentpb.PaymentService/Get", Scope::Read, Work::Short),
-    ("/paymentpb.PaymentService/List", Scope::Read, Work::Short),
-    ("/paymentpb.PaymentService/Charge", Scope::Write, Work::Gateway),
-    ("/paymentpb.PaymentService/Refund", Scope::Write, Work::Gateway),
-    ("/paymentpb.PaymentService/Capture", Scope::Write, Work::Gateway),
-    ("/paymentpb.PaymentService/Void", Scope::Write, Work::Gateway),
-    ("/eventpb.EventService/Watch", Scope::Read, Work::Stream),
-    ("/grpc.health.v1.Health/Check", Scope::Public, Work::Stream),
-    ("/grpc.health.v1.Health/List", Scope::Public, Work::Stream),
-    ("/grpc.health.v1.Health/Watch", Scope::Public, Work::Stream),
-    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Scope::Public, Work::Stream),
-    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Scope::Public, Work::Stream),
+/// Whatever a client was given, it may ask whether the server is well.
+const LISTED: &[Scope] = &[Scope::Public];
+/// Looks at the shop.
+const READ: &[Scope] = &[Scope::Read];
+/// Changes the shop.
+const WRITE: &[Scope] = &[Scope::Write];
+/// Helps whoever has business with the shop, to read or to write.
+const EITHER: &[Scope] = &[Scope::Read, Scope::Write];
+
+/// Every rpc served, with the scopes of which it needs one, and its work.
+pub const RPCS: &[(&str, &[Scope], Work)] = &[
+    ("/productpb.ProductService/New", WRITE, Work::Short),
+    ("/productpb.ProductService/Get", READ, Work::Short),
+    ("/productpb.ProductService/Update", WRITE, Work::Short),
+    ("/productpb.ProductService/List", READ, Work::Short),
+    ("/productpb.ProductService/Delete", WRITE, Work::Short),
+    ("/skupb.SkuService/New", WRITE, Work::Short),
+    ("/skupb.SkuService/Get", READ, Work::Short),
+    ("/skupb.SkuService/Update", WRITE, Work::Short),
+    ("/skupb.SkuService/Delete", WRITE, Work::Short),
+    ("/skupb.SkuService/List", READ, Work::Short),
+    ("/skupb.SkuService/AdjustInventory", WRITE, Work::Short),
+    ("/orderpb.OrderService/New", WRITE, Work::Short),
+    ("/orderpb.OrderService/Get", READ, Work::Short),
+    ("/orderpb.OrderService/Pay", WRITE, Work::Gateway),
+    ("/orderpb.OrderService/Return", WRITE, Work::Gateway),
+    ("/orderpb.OrderService/List", READ, Work::Short),
+    ("/orderpb.OrderService/Fulfill", WRITE, Work::Short),
+    ("/orderpb.OrderService/Cancel", WRITE, Work::Short),
+    ("/paymentpb.PaymentService/NewCharge", WRITE, Work::Gateway),
+    ("/paymentpb.PaymentService/RefundCharge", WRITE, Work::Gateway),
+    ("/paymentpb.PaymentService/Get", READ, Work::Short),
+    ("/paymentpb.PaymentService/List", READ, Work::Short),
+    ("/paymentpb.PaymentService/Charge", WRITE, Work::Gateway),
+    ("/paymentpb.PaymentService/Refund", WRITE, Work::Gateway),
+    ("/paymentpb.PaymentService/Capture", WRITE, Work::Gateway),
+    ("/paymentpb.PaymentService/Void", WRITE, Work::Gateway),
+    ("/eventpb.EventService/Watch", READ, Work::Stream),
+    ("/grpc.health.v1.Health/Check", LISTED, Work::Stream),
+    ("/grpc.health.v1.Health/List", LISTED, Work::Stream),
+    ("/grpc.health.v1.Health/Watch", LISTED, Work::Stream),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", EITHER, Work::Stream),
+    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", EITHER, Work::Stream),
 ];
 
 /// The services of these rpcs, each once: `orderpb.OrderService`.
@@ -61,8 +70,8 @@ pub fn services() -> Vec<&'static str> {
 pub struct Rpc {
     /// Its path: `/orderpb.OrderService/Pay`.
     pub path: &'static str,
-    /// What a caller needs.
-    pub scope: Scope,
+    /// What a caller needs one of.
+    pub scopes: &'static [Scope],
     /// What it keeps busy.
     pub work: Work,
 }
@@ -71,7 +80,12 @@ impl Rpc {
     /// The rpc with this path.
     pub fn find(path: &str) -> Option<Rpc> {
         let row = RPCS.iter().find(|(known, ..)| *known == path);
-        row.map(|&(path, scope, work)| Rpc { path, scope, work })
+        row.map(|&(path, scopes, work)| Rpc { path, scopes, work })
+    }
+
+    /// Whether this caller may call it.
+    pub fn is_open_to(&self, caller: &Principal) -> bool {
+        self.scopes.iter().any(|scope| caller.may(*scope))
     }
 }
 
@@ -94,11 +108,24 @@ mod tests {
                     let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
                     let rpc = Rpc::find(&path).unwrap_or_else(|| panic!("{path} has no scope"));
                     let reads = ["Get", "List", "Watch"].contains(&method.name());
-                    assert_eq!(rpc.scope == Scope::Read, reads, "{path}");
+                    assert_eq!(rpc.scopes, if reads { READ } else { WRITE }, "{path}");
                     seen += 1;
                 }
             }
         }
         assert_eq!(seen, RPCS.iter().filter(|(path, ..)| !path.starts_with("/grpc.")).count());
+    }
+
+    #[test]
+    fn a_guest_may_ask_for_health_and_reflection_is_for_everybody_else() {
+        let holds = |scope| Principal { name: "it".into(), scopes: vec![scope] };
+        for (path, ..) in RPCS {
+            let rpc = Rpc::find(path).expect("an rpc");
+            assert_eq!(rpc.is_open_to(&holds(Scope::Public)), path.starts_with("/grpc.health."), "{path}");
+            assert!(rpc.is_open_to(&holds(Scope::Wildcard)), "{path}");
+            if path.starts_with("/grpc.reflection.") {
+                assert!(rpc.is_open_to(&holds(Scope::Read)) && rpc.is_open_to(&holds(Scope::Write)), "{path}");
+            }
+        }
     }
 }

@@ -2,30 +2,21 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use digota_core::Error;
-use digota_core::access::Scope;
 use digota_core::error::Result;
 use digota_core::event::Event as Happened;
 use digota_core::text::Violations;
 use digota_proto::eventpb::event_service_server::EventService;
 use digota_proto::eventpb::{Event, WatchRequest};
 use futures_util::stream::{self, Stream};
-use http::Extensions;
 use tonic::{Request, Response, Status};
 
-use crate::access::{Rpc, Work};
 use crate::{Edge, status};
 
 /// How long to wait before looking for new events again.
 const POLL: Duration = Duration::from_millis(100);
-
-/// How often a stream's caller is looked up in the whitelist again.
-const RECHECK: Duration = Duration::from_secs(5);
-
-/// This rpc.
-const WATCH: Rpc = Rpc { path: "/eventpb.EventService/Watch", scope: Scope::Read, work: Work::Stream };
 
 /// How many events are read at once.
 const BATCH: u32 = 256;
@@ -40,13 +31,10 @@ impl EventService for Events {
         &self,
         request: Request<WatchRequest>,
     ) -> std::result::Result<Response<Self::WatchStream>, Status> {
-        let connection = request.extensions().clone();
         let request = request.into_inner();
         let after = self.start(&request).await.map_err(status::of)?;
         let follower = Follower {
             edge: Arc::clone(&self.0),
-            connection,
-            checked: Instant::now(),
             after,
             types: request.types,
             ready: Vec::new().into_iter(),
@@ -75,8 +63,6 @@ impl Events {
 /// Follows the events for one caller.
 struct Follower {
     edge: Arc<Edge>,
-    connection: Extensions,
-    checked: Instant,
     after: u64,
     types: Vec<String>,
     ready: std::vec::IntoIter<(u64, Happened)>,
@@ -85,7 +71,6 @@ struct Follower {
 impl Follower {
     async fn next(mut self) -> std::result::Result<Option<(Event, Follower)>, Status> {
         loop {
-            self.still_welcome()?;
             // An open stream would hold up a server that is about to stop.
             if self.edge.tasks.is_closed() {
                 return Err(status::stopping());
@@ -102,16 +87,6 @@ impl Follower {
                 tokio::time::sleep(POLL).await;
             }
         }
-    }
-
-    /// Whoever was taken off the whitelist is not told more.
-    fn still_welcome(&mut self) -> std::result::Result<(), Status> {
-        if self.checked.elapsed() < RECHECK {
-            return Ok(());
-        }
-        self.checked = Instant::now();
-        let caller = self.edge.doors.admit(&self.connection).map_err(status::stranger)?;
-        if caller.may(Scope::Read) { Ok(()) } else { Err(status::scope_missing(WATCH)) }
     }
 }
 

@@ -17,15 +17,25 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use crate::access::{Rpc, Work};
+use crate::visit::Visit;
 use crate::{Limits, status};
 
 /// Knows the callers.
 pub trait Doors: Send + Sync {
-    /// Who is calling, by what the connection left in the request's extensions.
+    /// Who is calling, by what the connection left in the request's extensions, as things stand now.
     ///
     /// # Errors
-    /// Why the caller is not known: text for the caller and the log.
-    fn admit(&self, connection: &Extensions) -> Result<Arc<Principal>, String>;
+    /// Why the caller is not known.
+    fn admit(&self, connection: &Extensions) -> Result<Arc<Principal>, Stranger>;
+}
+
+/// Why a caller is not known: text for the caller and the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// Nobody listed holds this certificate.
+    Unlisted(String),
+    /// The certificate would not open a connection any more.
+    Outdated(String),
 }
 
 /// Puts the gate in front of a service.
@@ -74,7 +84,7 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let started = Instant::now();
         let path = request.uri().path().to_owned();
-        let (caller, place) = match self.gate.enter(&path, &mut request) {
+        let (visit, place) = match self.gate.enter(&path, &mut request) {
             Ok(entered) => entered,
             Err((caller, status)) => {
                 log(&path, &caller, status.code(), status.message(), started);
@@ -92,8 +102,8 @@ where
             drop(place);
             let reply = corrected(reply);
             let (code, message) = outcome(&reply);
-            log(&path, &caller, code, &message, started);
-            Ok(reply)
+            log(&path, visit.caller(), code, &message, started);
+            Ok(visit.watch_over(reply))
         })
     }
 }
@@ -104,22 +114,23 @@ impl GateLayer {
         &self,
         path: &str,
         request: &mut Request<Body>,
-    ) -> Result<(String, Option<Place>), (String, Status)> {
+    ) -> Result<(Visit, Option<Place>), (String, Status)> {
         let principal = self
             .doors
             .admit(request.extensions())
             .map_err(|why| (String::from("-"), status::stranger(why)))?;
-        let name = principal.name.clone();
+        let name = || principal.name.clone();
         let Some(rpc) = Rpc::find(path) else {
-            return Err((name, status::no_such_rpc()));
+            return Err((name(), status::no_such_rpc()));
         };
-        if !principal.may(rpc.scope) {
-            return Err((name, status::scope_missing(rpc)));
+        if !rpc.is_open_to(&principal) {
+            return Err((name(), status::scope_missing(rpc)));
         }
-        let place = self.place(rpc).map_err(|status| (name.clone(), status))?;
+        let place = self.place(rpc).map_err(|status| (name(), status))?;
+        let visit = Visit::new(rpc, Arc::clone(&principal), Arc::clone(&self.doors), request.extensions());
         request.extensions_mut().insert(rpc);
         request.extensions_mut().insert(principal);
-        Ok((name, place))
+        Ok((visit, place))
     }
 
     /// A place among the short calls worked on at once; refused at once where there is none.

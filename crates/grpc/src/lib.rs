@@ -14,6 +14,7 @@ mod sku;
 pub mod status;
 pub mod terms;
 mod to_proto;
+mod visit;
 
 use std::sync::Arc;
 

@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::access::Rpc;
+use crate::gate::Stranger;
 
 /// The `domain` of every `ErrorInfo`.
 pub const DOMAIN: &str = "digota";
@@ -78,8 +79,11 @@ pub fn stopping() -> Status {
 }
 
 /// The caller is not known.
-pub fn stranger(why: String) -> Status {
-    plain(Code::Unauthenticated, "NOT_LISTED", why, [])
+pub fn stranger(stranger: Stranger) -> Status {
+    match stranger {
+        Stranger::Unlisted(why) => plain(Code::Unauthenticated, "NOT_LISTED", why, []),
+        Stranger::Outdated(why) => plain(Code::Unauthenticated, "CERTIFICATE_OUTDATED", why, []),
+    }
 }
 
 /// There is nothing at this path.
@@ -89,7 +93,8 @@ pub fn no_such_rpc() -> Status {
 
 /// The caller is known, and may not do this.
 pub fn scope_missing(rpc: Rpc) -> Status {
-    let scope = format!("{:?}", rpc.scope).to_uppercase();
+    let scopes: Vec<String> = rpc.scopes.iter().map(|scope| format!("{scope:?}").to_uppercase()).collect();
+    let scope = scopes.join(" or ");
     let message = format!("this needs the scope {scope}");
     plain(Code::PermissionDenied, "SCOPE_MISSING", message, [("scope".to_owned(), scope)])
 }

@@ -8,6 +8,7 @@ use digota_core::error::Reason;
 use digota_core::id::ChargeId;
 use digota_core::payment::decline::{Advice, Decline, DeclineCode};
 use digota_grpc::access::Rpc;
+use digota_grpc::gate::Stranger;
 use digota_grpc::status;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -91,7 +92,8 @@ fn every_reason_is_documented_with_its_code_and_none_that_does_not_exist() {
     let rpc = Rpc::find("/orderpb.OrderService/Pay").expect("an rpc");
     let mut given: BTreeSet<Row> = errors().into_iter().map(|error| Row::of(&status::of(error))).collect();
     let gate = [
-        status::stranger("who".to_owned()),
+        status::stranger(Stranger::Unlisted("who".to_owned())),
+        status::stranger(Stranger::Outdated("when".to_owned())),
         status::no_such_rpc(),
         status::scope_missing(rpc),
         status::too_large(),

@@ -39,6 +39,10 @@ fn check_tls(settings: &Settings, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(key, text));
         }
     }
+    // With the look at open streams every 5 seconds, whoever is taken off the whitelist is out within 10.
+    if !(100..=4000).contains(&tls.reload_ms) {
+        problems.push(Problem::new("tls.reload_ms", "wants 100 to 4000 milliseconds"));
+    }
 }
 
 fn check_engines(settings: &Settings, problems: &mut Vec<Problem>) {

@@ -54,8 +54,10 @@ section! {
         crt: Option<PathBuf> = None,
         /// The certificate of the CA that signs clients; further trusted CAs may follow it in the file.
         cacrt: Option<PathBuf> = None,
-        /// The oldest TLS version that clients may speak.
+        /// The oldest TLS version that clients may speak: 1.2 or 1.3.
         min_version: MinVersion = MinVersion::Tls12,
+        /// How often the settings file and the three files above are looked at for changes, in milliseconds: 100 to 4000.
+        reload_ms: u64 = 3000,
     }
 }
 

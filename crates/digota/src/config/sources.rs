@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::document::{Document, Finished};
 use super::problem::{Problem, Problems};
@@ -71,6 +71,14 @@ impl Sources {
         self
     }
 
+    /// The settings file that is read, if it is there.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.file {
+            Some(path) => Some(path),
+            None => (!self.named_only).then_some(Path::new(FILE)),
+        }
+    }
+
     /// Lays the layers over each other and checks the result; reports everything that is wrong at once.
     pub(crate) fn load(self) -> Result<Loaded, Problems> {
         let (loaded, problems) = self.inspect();
@@ -81,9 +89,8 @@ impl Sources {
     pub(crate) fn inspect(self) -> (Loaded, Problems) {
         let mut document = Document::new();
         self.lay_preset(&mut document);
-        let named = self.file.is_some();
-        if named || !self.named_only {
-            file::lay(&mut document, &self.file.unwrap_or_else(|| FILE.into()), named);
+        if let Some(path) = self.path() {
+            file::lay(&mut document, path, self.file.is_some());
         }
         environment::lay(&mut document, &self.variables);
         let Finished { settings, origins, mut problems, broken, complete } = document.finish();

@@ -12,10 +12,11 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use super::leaf::{Leaf, Refusal};
+use super::refusal;
 
-/// rustls' verifier (chain, dates, usage if stated), and our rule that clientAuth must be stated.
+/// rustls' verifier (chain, dates, extended key usage), and what a [`Leaf`] must be.
 #[derive(Debug)]
-pub(super) struct ClientVerifier(Arc<dyn ClientCertVerifier>);
+pub(crate) struct ClientVerifier(Arc<dyn ClientCertVerifier>);
 
 impl ClientVerifier {
     /// Trusts certificates signed by one of `roots`; a client without one is turned away.
@@ -26,6 +27,30 @@ impl ClientVerifier {
             .map(Self)
             .map_err(|error| Error::General(error.to_string()))
     }
+
+    /// Judges a chain that begins with the client's own certificate; if it is refused, why.
+    pub(super) fn judge(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<(), String> {
+        let Some((client, intermediates)) = chain.split_first() else {
+            return Err("no client certificate".to_owned());
+        };
+        match self.verify_client_cert(client, intermediates, now) {
+            Ok(_) => Ok(()),
+            Err(Error::InvalidCertificate(error)) => Err(refusal::of_certificate(&error)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// Trusts the CAs with these certificates.
+#[cfg(test)]
+pub(super) fn trusting(authorities: &[&str]) -> ClientVerifier {
+    use rustls_pki_types::pem::PemObject;
+
+    let mut roots = RootCertStore::empty();
+    for pem in authorities {
+        roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
+    }
+    ClientVerifier::new(roots).unwrap()
 }
 
 impl ClientCertVerifier for ClientVerifier {
@@ -77,22 +102,15 @@ mod tests {
     use rustls_pki_types::pem::PemObject;
 
     use super::*;
-    use crate::tls::refusal;
 
     /// A day after the certificates in testdata were made, in Unix seconds.
     const VALID_AT: u64 = 1_795_499_822;
 
     /// Judges a certificate that openssl signed, at a time when it was valid.
     fn judge(pem: &[u8]) -> Result<(), String> {
-        let certificate = |pem: &[u8]| CertificateDer::from_pem_slice(pem).unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate(include_bytes!("testdata/openssl-ca.crt"))).unwrap();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(VALID_AT));
-        match ClientVerifier::new(roots).unwrap().verify_client_cert(&certificate(pem), &[], now) {
-            Ok(_) => Ok(()),
-            Err(Error::InvalidCertificate(error)) => Err(refusal::of_certificate(&error)),
-            Err(error) => Err(error.to_string()),
-        }
+        let certificate = CertificateDer::from_pem_slice(pem).unwrap();
+        trusting(&[include_str!("testdata/openssl-ca.crt")]).judge(&[certificate], now)
     }
 
     #[test]

@@ -14,15 +14,15 @@ use tokio_util::either::Either;
 use tonic::transport::server::Connected;
 
 use super::gathered::Gathered;
-use super::leaf::Leaf;
+use super::proof::Proof;
 
 /// Who is at the other end; in the extensions of every request of the connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Peer {
     /// Where the connection came from.
     pub(crate) addr: SocketAddr,
-    /// The certificate that the peer proved to hold; `None` on an insecure listener.
-    pub(crate) leaf: Option<Arc<Leaf>>,
+    /// What the peer proved in its handshake; `None` on an insecure listener.
+    pub(crate) proof: Option<Arc<Proof>>,
 }
 
 /// A connection ready for HTTP/2. Holds its place among the allowed connections while it lives.
@@ -37,16 +37,16 @@ type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 impl Io {
     pub(super) fn plain(stream: TcpStream, addr: SocketAddr, place: OwnedSemaphorePermit) -> Self {
-        Self { stream: Gathered::new(Either::Left(stream)), peer: Peer { addr, leaf: None }, _place: place }
+        Self { stream: Gathered::new(Either::Left(stream)), peer: Peer { addr, proof: None }, _place: place }
     }
 
     pub(super) fn tls(
         stream: TlsStream<TcpStream>,
         addr: SocketAddr,
-        leaf: Leaf,
+        proof: Proof,
         place: OwnedSemaphorePermit,
     ) -> Self {
-        let peer = Peer { addr, leaf: Some(Arc::new(leaf)) };
+        let peer = Peer { addr, proof: Some(Arc::new(proof)) };
         Self { stream: Gathered::new(Either::Right(Box::new(stream))), peer, _place: place }
     }
 }

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::server::{NoServerSessionStorage, ServerConfig};
-use rustls::sign::CertifiedKey;
+use jiff::Timestamp;
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, ParsedCertificate, ServerConfig};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{InconsistentKeys, RootCertStore, SupportedProtocolVersion, version};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use serde::{Deserialize, Serialize};
@@ -12,6 +15,7 @@ use x509_parser::certificate::X509Certificate;
 
 use super::client_verifier::ClientVerifier;
 use super::error::Error;
+use super::fingerprint::Fingerprint;
 use super::issuer::Issuer;
 use super::pem::{self, File};
 
@@ -43,28 +47,48 @@ pub(crate) enum MinVersion {
 pub(crate) struct Credentials {
     /// The configuration of every handshake: a client certificate is required, h2 is the only protocol.
     pub(crate) server: Arc<ServerConfig>,
+    /// The judge of clients' certificates, during the handshake and after it.
+    pub(crate) clients: Arc<ClientVerifier>,
     /// The name of the configured CA: the first certificate of `tls.cacrt`.
     pub(crate) authority: Issuer,
+    /// SHA-256 of every CA's certificate, in file order.
+    pub(crate) authorities: Vec<Fingerprint>,
+    /// The last second of the CA that ends first.
+    pub(crate) authorities_not_after: Timestamp,
+    /// SHA-256 of the server's certificate.
+    pub(crate) fingerprint: Fingerprint,
+    /// The last second of the server's certificate, or of one that it is sent with if that ends sooner.
+    pub(crate) not_after: Timestamp,
 }
 
 impl Credentials {
-    /// Reads and checks the files: present, private, of one pair, within their dates.
+    /// Reads and checks the files: present, private, of one pair, each signed by the next, within their dates.
     pub(crate) fn load(files: &Files, min_version: MinVersion) -> Result<Self, Error> {
         let cacrt = File::new("tls.cacrt", &files.cacrt);
         let authorities = pem::read_certificates(&cacrt)?;
         let now = UnixTime::now();
+        let mut authorities_not_after = Timestamp::MAX;
         for authority in &authorities {
-            check_authority(&cacrt, authority, now)?;
+            authorities_not_after = authorities_not_after.min(check_authority(&cacrt, authority, now)?);
         }
-        let verifier = ClientVerifier::new(roots(&cacrt, &authorities)?).map_err(Error::Rustls)?;
+        let clients = Arc::new(ClientVerifier::new(roots(&cacrt, &authorities)?).map_err(Error::Rustls)?);
+        let own = Own::load(files, now)?;
         let mut server = builder(min_version)?
-            .with_client_cert_verifier(Arc::new(verifier))
-            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair(files, now)?)));
+            .with_client_cert_verifier(Arc::clone(&clients) as Arc<dyn ClientCertVerifier>)
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(own.pair)));
         server.alpn_protocols = vec![b"h2".to_vec()];
         // Every connection proves its certificate anew: a resumed session would outlive its expiry.
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;
-        Ok(Self { server: Arc::new(server), authority: subject(&cacrt, &authorities)? })
+        Ok(Self {
+            server: Arc::new(server),
+            clients,
+            authority: subject(&cacrt, &authorities)?,
+            authorities: authorities.iter().map(|authority| Fingerprint::of(authority)).collect(),
+            authorities_not_after,
+            fingerprint: own.fingerprint,
+            not_after: own.not_after,
+        })
     }
 }
 
@@ -79,22 +103,55 @@ fn builder(min_version: MinVersion) -> Result<Builder, Error> {
     ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).map_err(Error::Rustls)
 }
 
-/// The server's certificate with its key, checked to be of one pair.
-fn pair(files: &Files, now: UnixTime) -> Result<CertifiedKey, Error> {
-    let crt = File::new("tls.crt", &files.crt);
-    let key = File::new("tls.key", &files.key);
-    let chain = pem::read_certificates(&crt)?;
-    for certificate in &chain {
-        check_dates(&crt, &parse(&crt, certificate)?, now)?;
-    }
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    match CertifiedKey::from_der(chain, pem::read_key(&key)?, &provider) {
-        Ok(pair) => Ok(pair),
-        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-            Err(Error::KeyMismatch { key, certificate: crt })
+/// What the server shows of itself.
+struct Own {
+    pair: CertifiedKey,
+    fingerprint: Fingerprint,
+    not_after: Timestamp,
+}
+
+impl Own {
+    /// Reads certificate and key, and checks that clients can believe them.
+    fn load(files: &Files, now: UnixTime) -> Result<Self, Error> {
+        let crt = File::new("tls.crt", &files.crt);
+        let key = File::new("tls.key", &files.key);
+        let chain = pem::read_certificates(&crt)?;
+        let mut not_after = Timestamp::MAX;
+        for certificate in &chain {
+            not_after = not_after.min(check_dates(&crt, &parse(&crt, certificate)?, now)?);
         }
-        Err(error) => Err(Error::Damaged(key, error.to_string())),
+        let private = pem::read_key(&key)?;
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let pair = match CertifiedKey::from_der(chain, private, &provider) {
+            Ok(pair) => pair,
+            Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+                return Err(Error::KeyMismatch { key, certificate: crt });
+            }
+            Err(error) => return Err(Error::Damaged(key, error.to_string())),
+        };
+        check_chain(&crt, &pair.cert, now)?;
+        Ok(Self {
+            fingerprint: Fingerprint::of(&pair.cert[0]),
+            not_after,
+            pair,
+        })
     }
+}
+
+/// A server's certificate, each following one having signed the one before it.
+fn check_chain(file: &File, chain: &[CertificateDer<'static>], now: UnixTime) -> Result<(), Error> {
+    let [server, intermediates @ ..] = chain else { return Ok(()) };
+    let usage = parse(file, server)?.extended_key_usage().ok().flatten().map(|usage| usage.value.server_auth);
+    if usage == Some(false) {
+        return Err(Error::NotForServers(file.clone()));
+    }
+    let [intermediates @ .., last] = intermediates else { return Ok(()) };
+    let broken = |error: rustls::Error| Error::BrokenChain(file.clone(), error.to_string());
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let algorithms = provider.signature_verification_algorithms.all;
+    let server = ParsedCertificate::try_from(server).map_err(broken)?;
+    let roots = roots(file, std::slice::from_ref(last))?;
+    verify_server_cert_signed_by_trust_anchor(&server, &roots, intermediates, now, algorithms).map_err(broken)
 }
 
 fn roots(file: &File, authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, Error> {
@@ -111,7 +168,7 @@ fn subject(file: &File, authorities: &[CertificateDer<'static>]) -> Result<Issue
     Ok(Issuer::of(parse(file, first)?.subject()))
 }
 
-fn check_authority(file: &File, der: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+fn check_authority(file: &File, der: &CertificateDer<'_>, now: UnixTime) -> Result<Timestamp, Error> {
     let certificate = parse(file, der)?;
     if !certificate.is_ca() {
         return Err(Error::NotAnAuthority(file.clone()));
@@ -119,7 +176,8 @@ fn check_authority(file: &File, der: &CertificateDer<'_>, now: UnixTime) -> Resu
     check_dates(file, &certificate, now)
 }
 
-fn check_dates(file: &File, certificate: &X509Certificate<'_>, now: UnixTime) -> Result<(), Error> {
+/// The end of a certificate whose time it is.
+fn check_dates(file: &File, certificate: &X509Certificate<'_>, now: UnixTime) -> Result<Timestamp, Error> {
     let validity = certificate.validity();
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     if now > validity.not_after.timestamp() {
@@ -128,7 +186,7 @@ fn check_dates(file: &File, certificate: &X509Certificate<'_>, now: UnixTime) ->
     if now < validity.not_before.timestamp() {
         return Err(Error::NotYetValid(file.clone(), validity.not_before.to_string()));
     }
-    Ok(())
+    Ok(Timestamp::from_second(validity.not_after.timestamp()).unwrap_or(Timestamp::MAX))
 }
 
 fn parse<'a>(file: &File, der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Error> {

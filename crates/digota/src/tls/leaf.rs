@@ -16,6 +16,8 @@ pub(crate) struct Leaf {
     pub(crate) serial: Serial,
     /// SHA-256 of its DER form.
     pub(crate) fingerprint: Fingerprint,
+    /// The last second of its time, in Unix seconds.
+    pub(crate) not_after: i64,
 }
 
 /// Why a certificate that the CA signed still can't be a client's.
@@ -30,15 +32,20 @@ pub(crate) enum Refusal {
     /// No usable serial.
     #[error("the client certificate is unusable: {0}")]
     Serial(#[from] serial::Error),
-    /// No extended key usage, or one without clientAuth.
+    /// An extended key usage that names other purposes only.
     #[error("the client certificate is not meant for clients: its extended key usage lacks clientAuth")]
     Usage,
+    /// A key usage that forbids what a client does with its key.
+    #[error("the client certificate is not meant for clients: its key usage lacks digitalSignature")]
+    KeyUsage,
 }
 
 impl Leaf {
-    /// Reads a certificate in DER form and checks that it is version 3 and made for client authentication.
+    /// Reads a certificate in DER form and checks that it is version 3 and that nothing in it forbids to be a client.
     ///
-    /// Says nothing about signature or dates: those are the verifier's.
+    /// A certificate that does not say what it is for may be a client's (RFC 5280, 4.2.1.3 and 4.2.1.12): openssl makes
+    /// such ones, and the whitelist names each client anyway. Says nothing about signature or dates: those are the
+    /// verifier's.
     pub(crate) fn read(der: &[u8]) -> Result<Self, Refusal> {
         let certificate = match parse_x509_certificate(der) {
             Ok(([], certificate)) => certificate,
@@ -47,25 +54,32 @@ impl Leaf {
         if certificate.version().0 != 2 {
             return Err(Refusal::Version(certificate.version().0.saturating_add(1)));
         }
-        if !authenticates_clients(&certificate)? {
-            return Err(Refusal::Usage);
-        }
+        check_usage(&certificate)?;
         Ok(Self {
             issuer: Issuer::of(certificate.issuer()),
             serial: Serial::from_der(certificate.raw_serial())?,
             fingerprint: Fingerprint::of(der),
+            not_after: certificate.validity().not_after.timestamp(),
         })
     }
 }
 
-fn authenticates_clients(certificate: &X509Certificate<'_>) -> Result<bool, Refusal> {
-    let usage = certificate.extended_key_usage().map_err(|_| Refusal::Malformed)?;
-    Ok(usage.is_some_and(|usage| usage.value.client_auth))
+/// Judges as `openssl verify -purpose sslclient` does.
+fn check_usage(certificate: &X509Certificate<'_>) -> Result<(), Refusal> {
+    let extended = certificate.extended_key_usage().map_err(|_| Refusal::Malformed)?;
+    if extended.is_some_and(|usage| !usage.value.client_auth) {
+        return Err(Refusal::Usage);
+    }
+    let usage = certificate.key_usage().map_err(|_| Refusal::Malformed)?;
+    if usage.is_some_and(|usage| !usage.value.digital_signature() && !usage.value.key_agreement()) {
+        return Err(Refusal::KeyUsage);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, SerialNumber};
+    use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SerialNumber};
     use rustls_pki_types::CertificateDer;
     use rustls_pki_types::pem::PemObject;
 
@@ -88,14 +102,29 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_without_usage_is_refused() {
-        assert_eq!(Leaf::read(&certificate(vec![])), Err(Refusal::Usage));
+    fn a_certificate_that_does_not_say_what_it_is_for_is_read() {
+        assert!(Leaf::read(&certificate(vec![])).is_ok());
     }
 
     #[test]
     fn a_server_certificate_is_refused() {
         let usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         assert_eq!(Leaf::read(&certificate(usages)), Err(Refusal::Usage));
+    }
+
+    #[test]
+    fn a_key_that_may_only_encipher_is_no_client_s() {
+        for (usage, expected) in [
+            (KeyUsagePurpose::KeyEncipherment, Err(Refusal::KeyUsage)),
+            (KeyUsagePurpose::DigitalSignature, Ok(())),
+            (KeyUsagePurpose::KeyAgreement, Ok(())),
+        ] {
+            let mut params = CertificateParams::default();
+            params.serial_number = Some(SerialNumber::from_slice(&[1]));
+            params.key_usages = vec![usage];
+            let der = params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec();
+            assert_eq!(Leaf::read(&der).map(drop), expected, "{usage:?}");
+        }
     }
 
     #[test]

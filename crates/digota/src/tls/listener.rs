@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -18,7 +17,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_stream::Stream;
 
 use super::connection::Io;
-use super::leaf::Leaf;
+use super::credentials::Credentials;
+use super::proof::Proof;
 use super::refusal;
 use crate::config::Listen;
 
@@ -53,13 +53,13 @@ pub(crate) async fn bind(address: &Listen) -> io::Result<TcpListener> {
 }
 
 impl Listener {
-    /// Accepts over mutual TLS. Each handshake uses the configuration that `config` holds at its start.
+    /// Accepts over mutual TLS. Each handshake uses the credentials that are in force at its start.
     pub(crate) fn tls(
         listener: TcpListener,
-        config: Arc<ArcSwap<ServerConfig>>,
+        credentials: Arc<ArcSwap<Credentials>>,
         connections_max: usize,
     ) -> io::Result<Self> {
-        Self::start(listener, Some(config), connections_max)
+        Self::start(listener, Some(credentials), connections_max)
     }
 
     /// Accepts without TLS.
@@ -74,13 +74,13 @@ impl Listener {
 
     fn start(
         listener: TcpListener,
-        config: Option<Arc<ArcSwap<ServerConfig>>>,
+        credentials: Option<Arc<ArcSwap<Credentials>>>,
         connections_max: usize,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (sender, finished) = mpsc::channel(FINISHED_MAX);
         let door = Door {
-            config,
+            credentials,
             sender,
             places: Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS))),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
@@ -106,7 +106,7 @@ impl Drop for Listener {
 
 /// What every accepted connection needs on its way in.
 struct Door {
-    config: Option<Arc<ArcSwap<ServerConfig>>>,
+    credentials: Option<Arc<ArcSwap<Credentials>>>,
     sender: Sender<Io>,
     places: Arc<Semaphore>,
     handshakes: Arc<Semaphore>,
@@ -141,11 +141,12 @@ impl Door {
             tracing::debug!(peer = %addr, %error, "connection lost");
             return;
         }
-        let (config, sender) = (self.config.as_ref().map(|config| config.load_full()), self.sender.clone());
+        let credentials = self.credentials.as_ref().map(|credentials| credentials.load_full());
+        let sender = self.sender.clone();
         tokio::spawn(async move {
-            let io = match config {
+            let io = match credentials {
                 None => Some(Io::plain(stream, addr, place)),
-                Some(config) => handshake(stream, addr, config, place).await,
+                Some(credentials) => handshake(stream, addr, &credentials, place).await,
             };
             drop(turn);
             if let Some(io) = io {
@@ -159,10 +160,10 @@ impl Door {
 async fn handshake(
     stream: TcpStream,
     addr: SocketAddr,
-    config: Arc<ServerConfig>,
+    credentials: &Credentials,
     place: OwnedSemaphorePermit,
 ) -> Option<Io> {
-    let stream = match timeout(HANDSHAKE_MAX, TlsAcceptor::from(config).accept(stream)).await {
+    let stream = match timeout(HANDSHAKE_MAX, TlsAcceptor::from(Arc::clone(&credentials.server)).accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             log_failure(addr, &error);
@@ -173,9 +174,9 @@ async fn handshake(
             return None;
         }
     };
-    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-    let leaf = Leaf::read(certificate?).ok()?;
-    Some(Io::tls(stream, addr, leaf, place))
+    let chain = stream.get_ref().1.peer_certificates()?;
+    let proof = Proof::new(chain, Arc::clone(&credentials.clients)).ok()?;
+    Some(Io::tls(stream, addr, proof, place))
 }
 
 fn log_failure(addr: SocketAddr, error: &io::Error) {

@@ -2,7 +2,7 @@
 //!
 //! `credentials` turns files into a rustls configuration, with `client_verifier` deciding on certificates;
 //! `listener` accepts connections and hands finished ones to tonic as `connection`s that know their peer;
-//! `whitelist` says, per call, which client a peer's `leaf` certificate belongs to.
+//! `proof` says, per call, whether a peer would still come in, and `whitelist` which client its `leaf` belongs to.
 
 mod client_verifier;
 mod connection;
@@ -14,6 +14,7 @@ mod issuer;
 mod leaf;
 mod listener;
 mod pem;
+mod proof;
 mod refusal;
 mod serial;
 mod whitelist;
@@ -21,6 +22,7 @@ mod whitelist;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use client_verifier::ClientVerifier;
 pub(crate) use connection::Peer;
 pub(crate) use credentials::{Credentials, Files, MinVersion};
 pub(crate) use fingerprint::Fingerprint;
@@ -29,6 +31,7 @@ pub(crate) use leaf::Leaf;
 pub(crate) use listener::{Listener, bind};
 pub(crate) use pem::File;
 pub(crate) use pem::{read_certificates, read_private};
+pub(crate) use proof::Proof;
 pub(crate) use serial::Serial;
 pub(crate) use whitelist::Whitelist;
 

@@ -82,7 +82,7 @@ mod tests {
 
     fn leaf(authority: &str, serial: &str) -> Leaf {
         let fingerprint = Fingerprint::of(format!("{authority} {serial}").as_bytes());
-        Leaf { issuer: issuer(authority), serial: serial.parse().unwrap(), fingerprint }
+        Leaf { issuer: issuer(authority), serial: serial.parse().unwrap(), fingerprint, not_after: 0 }
     }
 
     fn client(name: &str, serials: &[&str]) -> ClientEntry {

@@ -80,6 +80,29 @@ fn an_expired_server_certificate_is_refused() {
 }
 
 #[test]
+fn a_client_s_certificate_in_place_of_the_server_s_is_refused() {
+    let exchange = |folder: &Folder| {
+        folder.issue("shop", valid()).unwrap();
+        fs::copy(folder.certificate("shop"), folder.certificate("server")).unwrap();
+        fs::copy(folder.key("shop"), folder.key("server")).unwrap();
+    };
+    check(exchange, &["tls.crt (", "lacks serverAuth"]);
+}
+
+#[test]
+fn the_server_s_certificate_may_be_followed_by_who_signed_it_and_by_nobody_else() {
+    let follow = |folder: &Folder, authority: &str| {
+        let own = fs::read_to_string(folder.certificate("server")).unwrap();
+        replace(&folder.certificate("server"), &(own + authority));
+    };
+    let (_temporary, good) = folder();
+    follow(&good, &fs::read_to_string(good.certificate("ca")).unwrap());
+    Credentials::load(&good.server_files(), MinVersion::Tls12).unwrap();
+    let other = Authority::create("other CA", valid()).unwrap();
+    check(|folder| follow(folder, other.certificate_pem()), &["tls.crt (", "the one that signed it"]);
+}
+
+#[test]
 fn an_expired_ca_is_refused() {
     let expire = |folder: &Folder| {
         let old = Authority::create("test CA", a_day_from(-48)).unwrap();

@@ -1,5 +1,6 @@
 //! Who gets in, and what the others are told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose};
@@ -17,7 +18,7 @@ async fn a_client_of_our_ca_comes_in_and_its_peer_carries_the_leaf() {
         let client = Client { versions: vec![version], ..stage.client() };
         let serial = client.certificate.as_ref().unwrap().serial.clone();
         let peer = stage.welcome(client).await;
-        let leaf = peer.leaf.expect("a TLS peer has a leaf");
+        let leaf = &peer.proof.expect("a TLS peer proved who it is").leaf;
         assert_eq!(leaf.serial, serial);
         assert_eq!(leaf.issuer, "CN=test CA".parse().unwrap());
         assert!(peer.addr.ip().is_loopback());
@@ -59,15 +60,24 @@ async fn a_certificate_out_of_its_time_is_refused() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_does_not_say_client_auth_is_refused() {
+async fn a_certificate_for_servers_only_is_refused() {
     let stage = Stage::new().await;
-    for usages in [vec![], vec![ExtendedKeyUsagePurpose::ServerAuth]] {
-        let mut params = CertificateParams::default();
-        params.extended_key_usages = usages;
-        let issued = stage::signed_by_hand(&stage.folder, params);
-        let alert = stage.alert(stage.client_with(Some(issued))).await;
-        assert_eq!(alert, AlertDescription::UnsupportedCertificate);
-    }
+    let issued = stage::signed_by_hand(&stage.folder, for_servers());
+    let alert = stage.alert(stage.client_with(Some(issued))).await;
+    assert_eq!(alert, AlertDescription::UnsupportedCertificate);
+}
+
+fn for_servers() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_say_what_it_is_for_comes_in() {
+    let mut stage = Stage::new().await;
+    let issued = stage::signed_by_hand(&stage.folder, CertificateParams::default());
+    stage.welcome(stage.client_with(Some(issued))).await;
 }
 
 #[tokio::test]
@@ -92,7 +102,7 @@ async fn the_next_handshake_uses_a_configuration_that_was_put_in_its_place() {
     let old = stage.client();
     let (_temporary, folder) = stage::folder();
     let credentials = Credentials::load(&folder.server_files(), MinVersion::Tls12).unwrap();
-    stage.config.store(credentials.server);
+    stage.credentials.store(Arc::new(credentials));
     stage.folder = folder;
     stage.welcome(stage.client()).await;
     assert_eq!(stage.alert(old).await, AlertDescription::DecryptError, "the CA changed, its name did not");
@@ -104,8 +114,8 @@ async fn each_refusal_is_one_log_line_with_its_reason() {
     let stage = Stage::new().await;
     let other = Authority::create("other CA", valid()).unwrap().issue_client("shop", valid()).unwrap();
     let expired = stage.authority().issue_client("shop", a_day_from(-48)).unwrap();
-    let usage_not_said = stage::signed_by_hand(&stage.folder, CertificateParams::default());
-    for certificate in [None, Some(other), Some(expired), Some(usage_not_said)] {
+    let for_servers = stage::signed_by_hand(&stage.folder, for_servers());
+    for certificate in [None, Some(other), Some(expired), Some(for_servers)] {
         stage.alert(stage.client_with(certificate)).await;
     }
     let reasons =

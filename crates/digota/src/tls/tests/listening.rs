@@ -22,7 +22,7 @@ async fn without_tls_a_peer_is_known_by_its_address_alone() {
     let mut client = TcpStream::connect(listener.local_addr()).await.unwrap();
     let mut io = listener.next().await.unwrap().unwrap();
     assert_eq!(io.connect_info().addr, client.local_addr().unwrap());
-    assert_eq!(io.connect_info().leaf, None);
+    assert!(io.connect_info().proof.is_none());
     client.write_all(b"ping").await.unwrap();
     let mut word = [0; 4];
     io.read_exact(&mut word).await.unwrap();

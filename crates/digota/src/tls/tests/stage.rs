@@ -23,7 +23,7 @@ use crate::tls::{Credentials, Listener, MinVersion, Peer};
 /// A CA, a server of it, and the listener under test.
 pub(super) struct Stage {
     pub(super) folder: Folder,
-    pub(super) config: Arc<ArcSwap<rustls::ServerConfig>>,
+    pub(super) credentials: Arc<ArcSwap<Credentials>>,
     pub(super) listener: Listener,
     _temporary: TempDir,
 }
@@ -74,10 +74,10 @@ impl Stage {
     pub(super) async fn with(min_version: MinVersion, connections_max: usize) -> Self {
         let (temporary, folder) = folder();
         let credentials = Credentials::load(&folder.server_files(), min_version).unwrap();
-        let config = Arc::new(ArcSwap::new(credentials.server));
+        let credentials = Arc::new(ArcSwap::from_pointee(credentials));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let listener = Listener::tls(listener, config.clone(), connections_max).unwrap();
-        Self { folder, config, listener, _temporary: temporary }
+        let listener = Listener::tls(listener, credentials.clone(), connections_max).unwrap();
+        Self { folder, credentials, listener, _temporary: temporary }
     }
 
     pub(super) fn authority(&self) -> Authority {

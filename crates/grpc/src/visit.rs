@@ -1,0 +1,210 @@
+//! A call that was let in: unary ones end soon, streams end when their caller is no longer welcome.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use digota_core::access::Principal;
+use http::{Extensions, HeaderMap, Response};
+use http_body::{Frame, SizeHint};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tonic::Status;
+use tonic::body::Body;
+
+use crate::access::{Rpc, Work};
+use crate::gate::Doors;
+use crate::status;
+
+/// How often the caller of an open stream is asked for at the doors again.
+const RECHECK: Duration = Duration::from_secs(5);
+
+/// A call that was let in.
+pub(crate) struct Visit {
+    rpc: Rpc,
+    caller: Arc<Principal>,
+    /// For a stream: the doors, and the connection that the caller came in by.
+    again: Option<(Arc<dyn Doors>, Extensions)>,
+}
+
+impl Visit {
+    pub(crate) fn new(
+        rpc: Rpc,
+        caller: Arc<Principal>,
+        doors: Arc<dyn Doors>,
+        connection: &Extensions,
+    ) -> Visit {
+        let again = (rpc.work == Work::Stream).then(|| (doors, connection.clone()));
+        Visit { rpc, caller, again }
+    }
+
+    /// The caller's name.
+    pub(crate) fn caller(&self) -> &str {
+        &self.caller.name
+    }
+
+    /// The reply; a stream of it ends when the caller is not welcome any more.
+    pub(crate) fn watch_over(self, reply: Response<Body>) -> Response<Body> {
+        if self.again.is_none() {
+            return reply;
+        }
+        reply.map(|body| Body::new(Watched::new(body, self)))
+    }
+
+    /// Whether the caller would be let in now.
+    fn check(&self) -> Result<(), Status> {
+        let Some((doors, connection)) = &self.again else { return Ok(()) };
+        let caller = doors.admit(connection).map_err(status::stranger)?;
+        if self.rpc.is_open_to(&caller) { Ok(()) } else { Err(status::scope_missing(self.rpc)) }
+    }
+}
+
+/// The body of a stream, which is cut off with a status when its caller may not have more.
+struct Watched {
+    /// `None` once it was cut off.
+    body: Option<Body>,
+    visit: Visit,
+    recheck: Interval,
+}
+
+impl Watched {
+    fn new(body: Body, visit: Visit) -> Watched {
+        let mut recheck = interval_at(Instant::now() + RECHECK, RECHECK);
+        recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Watched { body: Some(body), visit, recheck }
+    }
+
+    /// The last frame, if it is time to look and the caller is not welcome.
+    fn cut_off(&mut self, cx: &mut Context<'_>) -> Option<Frame<Bytes>> {
+        while self.recheck.poll_tick(cx).is_ready() {
+            let Err(status) = self.visit.check() else { continue };
+            let (rpc, caller) = (self.visit.rpc.path, self.visit.caller());
+            tracing::info!(rpc, caller, code = ?status.code(), detail = status.message(), "stream ended");
+            self.body = None;
+            let mut trailers = HeaderMap::new();
+            // Our statuses are text that headers can carry; without the status the stream ends all the same.
+            let _ = status.add_header(&mut trailers);
+            return Some(Frame::trailers(trailers));
+        }
+        None
+    }
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.body.is_some()
+            && let Some(last) = self.cut_off(cx)
+        {
+            return Poll::Ready(Some(Ok(last)));
+        }
+        match &mut self.body {
+            Some(body) => Pin::new(body).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(http_body::Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use digota_core::access::Scope;
+    use http_body_util::{BodyExt, StreamBody};
+    use tokio_stream::Stream;
+    use tonic::Code;
+
+    use super::*;
+    use crate::gate::Stranger;
+
+    /// Doors behind which the answer can be changed.
+    struct Hinge(Mutex<Result<Vec<Scope>, Stranger>>);
+
+    impl Doors for Hinge {
+        fn admit(&self, _: &Extensions) -> Result<Arc<Principal>, Stranger> {
+            let scopes = self.0.lock().unwrap().clone()?;
+            Ok(Arc::new(Principal { name: "shop".into(), scopes }))
+        }
+    }
+
+    /// A reader's open stream of these frames.
+    fn open<S>(path: &str, frames: S) -> (Arc<Hinge>, Body)
+    where
+        S: Stream<Item = Result<Frame<Bytes>, Status>> + Send + 'static,
+    {
+        let doors = Arc::new(Hinge(Mutex::new(Ok(vec![Scope::Read]))));
+        let caller = doors.admit(&Extensions::new()).unwrap();
+        let visit = Visit::new(Rpc::find(path).unwrap(), caller, doors.clone(), &Extensions::new());
+        let reply = visit.watch_over(Response::new(Body::new(StreamBody::new(frames))));
+        (doors, reply.into_body())
+    }
+
+    /// Says a word whenever it is asked, without end.
+    fn words() -> impl Stream<Item = Result<Frame<Bytes>, Status>> {
+        tokio_stream::iter(std::iter::repeat_with(|| Ok(Frame::data(Bytes::new()))))
+    }
+
+    async fn next(body: &mut Body) -> Option<Frame<Bytes>> {
+        body.frame().await.map(Result::unwrap)
+    }
+
+    async fn status(body: &mut Body) -> Status {
+        let trailers = next(body).await.unwrap().into_trailers().expect("no trailers");
+        assert!(next(body).await.is_none(), "it goes on after its end");
+        Status::from_header_map(&trailers).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_goes_on_while_its_caller_is_welcome() {
+        let (_, mut body) = open("/eventpb.EventService/Watch", words());
+        for _ in 0..10 {
+            assert!(next(&mut body).await.unwrap().is_data());
+            tokio::time::advance(RECHECK).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_of_someone_who_was_taken_off_the_list_ends_at_the_next_look() {
+        let (doors, mut body) = open("/eventpb.EventService/Watch", words());
+        *doors.0.lock().unwrap() = Err(Stranger::Unlisted("not listed".into()));
+        assert!(next(&mut body).await.unwrap().is_data());
+        tokio::time::advance(RECHECK).await;
+        assert_eq!(status(&mut body).await.code(), Code::Unauthenticated);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_of_someone_whose_scope_was_taken_away_ends_at_the_next_look() {
+        for path in
+            ["/eventpb.EventService/Watch", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"]
+        {
+            let (doors, mut body) = open(path, words());
+            *doors.0.lock().unwrap() = Ok(vec![Scope::Public]);
+            tokio::time::advance(RECHECK).await;
+            assert_eq!(status(&mut body).await.code(), Code::PermissionDenied, "{path}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_says_nothing_is_looked_at_too() {
+        let (doors, mut body) = open("/grpc.health.v1.Health/Watch", tokio_stream::pending());
+        *doors.0.lock().unwrap() = Err(Stranger::Outdated("expired".into()));
+        // The clock moves by itself when nobody has anything to do.
+        let since = Instant::now();
+        assert_eq!(status(&mut body).await.code(), Code::Unauthenticated);
+        assert_eq!(since.elapsed(), RECHECK);
+    }
+}
