@@ -75,7 +75,7 @@ impl Cli {
                 serve::run(sources, self.verbosity, |address| dev.introduce(address))
             }
             Some(Command::Demo(demo)) => demo.run(self.verbosity),
-            Some(Command::Ca(command)) => command.run(),
+            Some(Command::Ca(command)) => command.run(&sources),
             Some(Command::Config(Config { describe: true })) => describe(),
             Some(Command::Config(Config { describe: false })) => {
                 let (loaded, problems) = sources.inspect();

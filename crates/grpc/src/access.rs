@@ -124,7 +124,10 @@ mod tests {
             assert_eq!(rpc.is_open_to(&holds(Scope::Public)), path.starts_with("/grpc.health."), "{path}");
             assert!(rpc.is_open_to(&holds(Scope::Wildcard)), "{path}");
             if path.starts_with("/grpc.reflection.") {
-                assert!(rpc.is_open_to(&holds(Scope::Read)) && rpc.is_open_to(&holds(Scope::Write)), "{path}");
+                assert!(
+                    rpc.is_open_to(&holds(Scope::Read)) && rpc.is_open_to(&holds(Scope::Write)),
+                    "{path}"
+                );
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `digota ca init | issue | list`.
+//! `digota ca init | issue | revoke | list`.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -9,15 +9,23 @@ use jiff::Timestamp;
 use super::authority::Validity;
 use super::folder::Folder;
 use super::listing;
+use super::revoke::Revoke;
+use crate::config::Sources;
 
 /// Make certificates: a CA, its server, its clients
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a CA and a server certificate
     Init(Init),
-    /// Make a client certificate and print the lines that admit it
+    /// Make a client's certificate, or another one for a server, and print the lines that put it to use
     Issue(Issue),
-    /// List the certificates that were made
+    /// Take a client or one of its certificates out of the settings file, so that it is refused within 10 seconds
+    ///
+    /// Rewrites the file that the server reads (digota.toml, or what --config or DIGOTA_CONFIG names) and leaves
+    /// everything else in it as it is. A server that runs takes that up by itself. Clients that a server has from its
+    /// environment can't be revoked here.
+    Revoke(Revoke),
+    /// List the certificates that were made, and which are listed, revoked or expired
     List(List),
 }
 
@@ -41,11 +49,14 @@ pub(crate) struct Init {
 /// `digota ca issue`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Issue {
-    /// The client's name
+    /// The client's name; the files are called by it
     name: String,
     /// The folder of the CA
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
+    /// Make a certificate for a server that clients reach by these names and addresses, instead of one for a client
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', conflicts_with = "scopes")]
+    server_name: Vec<String>,
     /// What the client may do; may be given more than once
     #[arg(long = "scope", value_enum, ignore_case = true, value_delimiter = ',', default_value = "READ")]
     scopes: Vec<Scope>,
@@ -77,16 +88,25 @@ enum Scope {
 }
 
 impl Command {
-    /// Does what was asked and prints the outcome to stdout.
-    pub(crate) fn run(self) -> anyhow::Result<()> {
-        self.run_to(&mut io::stdout().lock(), Timestamp::now())
+    /// Does what was asked and prints the outcome to stdout. `sources` lead to the file that a server reads.
+    pub(crate) fn run(self, sources: &Sources) -> anyhow::Result<()> {
+        self.run_to(sources, &mut io::stdout().lock(), Timestamp::now())
     }
 
-    fn run_to(self, out: &mut impl Write, now: Timestamp) -> anyhow::Result<()> {
+    fn run_to(self, sources: &Sources, out: &mut impl Write, now: Timestamp) -> anyhow::Result<()> {
         match self {
             Self::Init(init) => init.run(out, now),
             Self::Issue(issue) => issue.run(out, now),
-            Self::List(list) => Ok(out.write_all(listing::table(&list.dir, now)?.as_bytes())?),
+            Self::Revoke(revoke) => {
+                let said = revoke.run(sources, &now.strftime("%Y-%m-%d").to_string())?;
+                Ok(out.write_all(said.as_bytes())?)
+            }
+            Self::List(list) => {
+                let clients = sources.clone().inspect().0.settings.clients;
+                // Where no client is known, nothing is known of who is listed.
+                let clients = (!clients.is_empty()).then_some(clients.as_slice());
+                Ok(out.write_all(listing::table(&list.dir, clients, now)?.as_bytes())?)
+            }
         }
     }
 }
@@ -118,7 +138,15 @@ impl Init {
 impl Issue {
     fn run(self, out: &mut impl Write, now: Timestamp) -> anyhow::Result<()> {
         let folder = Folder::new(&self.dir);
-        let issued = folder.issue(&self.name, Validity::days(now, self.days))?;
+        let validity = Validity::days(now, self.days);
+        if !self.server_name.is_empty() {
+            let issued = folder.issue_server(&self.name, &self.server_name, validity)?;
+            let (crt, key) = (folder.certificate(&self.name), folder.key(&self.name));
+            writeln!(out, "made {} and {}, valid until {}", crt.display(), key.display(), issued.not_after)?;
+            writeln!(out, "\nlines for digota.toml:\n\n[tls]\nkey = {key:?}\ncrt = {crt:?}")?;
+            return Ok(());
+        }
+        let issued = folder.issue(&self.name, validity)?;
         let serial = issued.serial.openssl();
         let scopes: Vec<String> = self.scopes.iter().map(|scope| format!("{:?}", scope.name())).collect();
         let (crt, key) = (folder.certificate(&self.name), folder.key(&self.name));
@@ -145,7 +173,6 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::config::Sources;
 
     #[derive(Parser)]
     struct Line {
@@ -154,11 +181,16 @@ mod tests {
     }
 
     fn run(words: &[&str], folder: &TempDir) -> anyhow::Result<String> {
+        run_at("2026-01-02T03:04:05Z", words, folder)
+    }
+
+    fn run_at(now: &str, words: &[&str], folder: &TempDir) -> anyhow::Result<String> {
         let dir = folder.path().to_str().unwrap();
         let words = [&["ca"], words, &["--dir", dir]].concat();
         let mut out = Vec::new();
-        let now = "2026-01-02T03:04:05Z".parse().unwrap();
-        Line::try_parse_from(words)?.command.run_to(&mut out, now)?;
+        let now = now.parse().unwrap();
+        let sources = Sources::of(Some(folder.path().join("digota.toml")), vec![]);
+        Line::try_parse_from(words)?.command.run_to(&sources, &mut out, now)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -200,6 +232,63 @@ mod tests {
         assert_eq!(lines[2][..2], ["localhost", "server"]);
         assert_eq!(lines[3][..7], ["shop", "client", serial, "2026-01-05", "(3", "days", "left)"]);
         assert!(list.lines().last().unwrap().contains("not a certificate"), "{list}");
+    }
+
+    #[test]
+    fn list_shows_what_is_listed_revoked_and_expired() {
+        let folder = TempDir::new().unwrap();
+        run(&["init"], &folder).unwrap();
+        let mut settings = String::new();
+        for name in ["shop", "reports"] {
+            let issued = run(&["issue", name], &folder).unwrap();
+            settings.push_str(issued.split_once("digota.toml:\n").unwrap().1);
+        }
+        run(&["issue", "stranger"], &folder).unwrap();
+        run(&["issue", "old", "--days", "1"], &folder).unwrap();
+        std::fs::write(folder.path().join("digota.toml"), settings).unwrap();
+        run(&["revoke", "shop"], &folder).unwrap();
+        let (list, later) =
+            (run(&["list"], &folder).unwrap(), run_at("2026-01-04T00:00:00Z", &["list"], &folder).unwrap());
+        let line =
+            |text: &str, name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        assert!(
+            line(&list, "shop").contains("revoked") && line(&list, "shop").contains("revoked/shop-"),
+            "{list}"
+        );
+        assert!(line(&list, "reports").contains("listed as reports"), "{list}");
+        assert!(line(&list, "stranger").contains("not listed"), "{list}");
+        assert!(line(&list, "localhost").contains("valid"), "{list}");
+        assert!(line(&later, "old").contains(" expired "), "{later}");
+        // The name is free for another certificate, and the key of the old one is where it was moved.
+        run(&["issue", "shop"], &folder).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path().join("revoked")).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_revoked_certificate_that_is_listed_again_stands_out() {
+        let folder = TempDir::new().unwrap();
+        run(&["init"], &folder).unwrap();
+        let issued = run(&["issue", "shop"], &folder).unwrap();
+        let settings = issued.split_once("digota.toml:\n").unwrap().1;
+        std::fs::write(folder.path().join("digota.toml"), settings).unwrap();
+        run(&["revoke", "shop"], &folder).unwrap();
+        std::fs::write(folder.path().join("digota.toml"), settings).unwrap();
+        let list = run(&["list"], &folder).unwrap();
+        assert!(list.contains("revoked, BUT LISTED as shop"), "{list}");
+    }
+
+    #[test]
+    fn another_certificate_for_a_server_has_its_names() {
+        let folder = TempDir::new().unwrap();
+        run(&["init"], &folder).unwrap();
+        let issued = run(&["issue", "server-2", "--server-name", "shop.example,10.0.0.7"], &folder).unwrap();
+        assert!(issued.contains("[tls]\nkey = ") && !issued.contains("[[clients]]"), "{issued}");
+        let list = run(&["list"], &folder).unwrap();
+        assert!(
+            list.lines().any(|line| line.starts_with("shop.example") && line.contains(" server ")),
+            "{list}"
+        );
+        assert!(run(&["issue", "x", "--server-name", "a", "--scope", "READ"], &folder).is_err());
     }
 
     #[test]

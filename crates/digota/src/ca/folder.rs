@@ -1,14 +1,19 @@
 //! The folder that keeps an authority's files: `ca`, `server` and one pair per client.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
 use super::authority::{Authority, Issued, Validity};
+use super::kept::Kept;
+use super::writing::Draft;
 use crate::tls::{self, Files};
+
+/// Where in the folder revoked certificates are kept.
+pub(super) const REVOKED: &str = "revoked";
 
 const PRIVATE: u32 = 0o600;
 const PUBLIC: u32 = 0o644;
@@ -43,11 +48,7 @@ impl Folder {
         let authority = Authority::create(name, validity)?;
         let server = authority.issue_server(server_names, validity)?;
         let path = &self.path;
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .with_context(|| format!("cannot create the folder {}", path.display()))?;
+        create(path)?;
         self.refuse_existing(&["ca", "server"])?;
         self.write("ca.key", authority.key_pem().as_bytes(), PRIVATE)?;
         self.write("ca.crt", authority.certificate_pem().as_bytes(), PUBLIC)?;
@@ -71,10 +72,28 @@ impl Folder {
 
     /// Makes the certificate of a client: `NAME.crt` and `NAME.key`. Fails if one of them exists.
     pub(crate) fn issue(&self, name: &str, validity: Validity) -> anyhow::Result<Issued> {
+        self.make(name, |authority| authority.issue_client(name, validity))
+    }
+
+    /// Makes another certificate of a server, in the same way.
+    pub(crate) fn issue_server(
+        &self,
+        name: &str,
+        server_names: &[String],
+        validity: Validity,
+    ) -> anyhow::Result<Issued> {
+        self.make(name, |authority| authority.issue_server(server_names, validity))
+    }
+
+    fn make(
+        &self,
+        name: &str,
+        issue: impl FnOnce(&Authority) -> anyhow::Result<Issued>,
+    ) -> anyhow::Result<Issued> {
         check_name(name)?;
         let authority = self.open()?;
         self.refuse_existing(&[name])?;
-        let issued = authority.issue_client(name, validity)?;
+        let issued = issue(&authority)?;
         self.write_pair(name, &issued)?;
         Ok(issued)
     }
@@ -99,6 +118,32 @@ impl Folder {
         &self.path
     }
 
+    /// Moves certificates and their keys to where revoked ones are kept, named by their serials; what went where, a line each.
+    pub(super) fn retire<'a>(&self, kept: impl Iterator<Item = &'a Kept>) -> anyhow::Result<Vec<String>> {
+        let revoked = self.path.join(REVOKED);
+        let mut moved = Vec::new();
+        for kept in kept {
+            create(&revoked)?;
+            let serial = kept.certificate.as_ref().and_then(|it| it.serial.as_ref());
+            let name = match (kept.path.file_stem(), serial) {
+                (Some(stem), Some(serial)) => format!("{}-{}", stem.display(), serial.openssl()),
+                (stem, _) => stem.unwrap_or_default().display().to_string(),
+            };
+            for ending in ["crt", "key"] {
+                let (from, to) = (kept.path.with_extension(ending), revoked.join(format!("{name}.{ending}")));
+                match fs::rename(&from, &to) {
+                    Ok(()) => moved.push(format!("{} to {}", from.display(), to.display())),
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => {
+                        return Err(error)
+                            .with_context(|| format!("revoked, but {} cannot be moved", from.display()));
+                    }
+                }
+            }
+        }
+        Ok(moved)
+    }
+
     fn refuse_existing(&self, names: &[&str]) -> anyhow::Result<()> {
         for path in names.iter().flat_map(|name| [self.certificate(name), self.key(name)]) {
             ensure!(
@@ -115,18 +160,14 @@ impl Folder {
         self.write(&format!("{name}.crt"), issued.certificate_pem.as_bytes(), PUBLIC)
     }
 
-    /// Writes a whole file or none: beside its place, synced, then renamed into it.
     fn write(&self, name: &str, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
-        let (place, beside) = (self.path.join(name), self.path.join(format!(".{name}.new")));
-        let written = (|| {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&beside, &place)?;
-            fs::File::open(&self.path)?.sync_all()
-        })();
-        written.with_context(|| format!("cannot write {}", place.display()))
+        Draft::write(&self.path.join(name), bytes, mode)?.put()
     }
+}
+
+fn create(folder: &Path) -> anyhow::Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.with_context(|| format!("cannot create the folder {}", folder.display()))
 }
 
 /// A client's name becomes a file's name.

@@ -3,7 +3,10 @@
 mod authority;
 mod command;
 mod folder;
+mod kept;
 mod listing;
+mod revoke;
+mod writing;
 
 pub(crate) use authority::Validity;
 #[cfg(test)]

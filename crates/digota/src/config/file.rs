@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::Value;
@@ -9,6 +10,9 @@ use serde_json::Value;
 use super::document::Document;
 use super::problem::Problem;
 use super::sources::Origin;
+
+/// The permission of everybody to write.
+const OTHERS_WRITE: u32 = 0o002;
 
 /// Lays the file over the document. A missing file is fine unless someone named it.
 pub(super) fn lay(document: &mut Document, path: &Path, named: bool) {
@@ -20,6 +24,10 @@ pub(super) fn lay(document: &mut Document, path: &Path, named: bool) {
             return document.unreadable(Problem::new(path.display().to_string(), text));
         }
     };
+    if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS_WRITE != 0) {
+        let text = "any user of this machine can write it, and so decide who comes in: run `chmod o-w` on it";
+        return document.unreadable(Problem::new(path.display().to_string(), text));
+    }
     match toml::from_str::<Value>(&text) {
         Ok(value) => walk(document, "", value, &Origin::File(path.to_owned())),
         Err(error) => {

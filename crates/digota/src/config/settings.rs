@@ -130,7 +130,7 @@ section! {
         fingerprints: Vec<Fingerprint> = Vec::new(),
         /// The CA that signed the certificates in serials; without it, the first of tls.cacrt.
         issuer: Option<Issuer> = None,
-        /// What the client may do: READ, WRITE, WILDCARD (everything) or PUBLIC (health).
+        /// What the client may do: READ, WRITE, WILDCARD (everything) or PUBLIC (health alone).
         scopes: Vec<Scope> = Vec::new(),
     }
 }

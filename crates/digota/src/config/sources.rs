@@ -71,6 +71,11 @@ impl Sources {
         self
     }
 
+    /// The same with this settings file.
+    pub(crate) fn with_file(self, path: PathBuf) -> Self {
+        Self { file: Some(path), ..self }
+    }
+
     /// The settings file that is read, if it is there.
     pub(crate) fn path(&self) -> Option<&Path> {
         match &self.file {
@@ -108,6 +113,13 @@ impl Sources {
                 None => document.unknown(path, &Origin::Preset(label)),
             }
         }
+    }
+}
+
+impl Loaded {
+    /// Where the client at this place of the list came from: no client comes from two places.
+    pub(crate) fn origin_of_client(&self, index: usize) -> &Origin {
+        self.origins.get(&format!("clients.{index}.name")).unwrap_or(&Origin::Default)
     }
 }
 

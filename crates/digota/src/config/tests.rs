@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use digota_core::access::Scope;
@@ -60,6 +61,28 @@ fn a_missing_default_file_is_fine_and_a_missing_named_one_is_not() {
     ] {
         let problems = Sources::of(config, pairs).load().unwrap_err();
         assert!(problems.to_string().contains("/nowhere/digota.toml: cannot read"), "{problems}");
+    }
+}
+
+#[test]
+fn a_file_that_everybody_can_write_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("digota.toml");
+    fs::write(&path, "insecure = true").unwrap();
+    for (mode, good) in [(0o666, false), (0o602, false), (0o664, true), (0o400, true)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let loaded = Sources::of(Some(path.clone()), vec![]).load();
+        assert_eq!(loaded.is_ok(), good, "{mode:o}");
+        assert!(good || loaded.unwrap_err().to_string().contains("chmod o-w"), "{mode:o}");
+    }
+}
+
+#[test]
+fn a_look_for_changes_within_the_promise_of_10_seconds() {
+    for (ms, good) in [("99", false), ("100", true), ("4000", true), ("4001", false)] {
+        let files = [("DIGOTA_TLS_KEY", "k"), ("DIGOTA_TLS_CRT", "c"), ("DIGOTA_TLS_CACRT", "a")];
+        let with = [&files[..], &[("DIGOTA_TLS_RELOAD_MS", ms)]].concat();
+        assert_eq!(load("", &with).is_ok(), good, "{ms}");
     }
 }
 
@@ -213,7 +236,7 @@ fn sample(key: &Key) -> &'static str {
         ("clients.#.fingerprints", _) => "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
         ("clients.#.issuer", _) => "CN=ca",
         (_, Kind::Switch) => "true",
-        (_, Kind::Integer) => "17",
+        (_, Kind::Integer) => "170",
         (_, Kind::Choice(words)) => words.last().expect("a choice has words"),
         (_, Kind::Text | Kind::Path) => "text",
     }

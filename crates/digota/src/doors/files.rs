@@ -13,7 +13,7 @@ use crate::tls::Fingerprint;
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// What the files hold at one moment, as digests; `None` for a file that can't be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Look {
     /// The settings file.
     pub(super) settings: Option<Fingerprint>,

@@ -86,7 +86,8 @@ struct Reload {
 impl Reload {
     fn new(entrance: Entrance, settings: Settings, sources: Sources) -> Reload {
         Reload {
-            seen: Look::at(&sources, &settings),
+            // Nothing has been seen yet: what changed while the server was starting is found in the first round.
+            seen: Look::default(),
             first: settings.clone(),
             clients: settings.clients.clone(),
             problems: BTreeMap::new(),
@@ -109,10 +110,13 @@ impl Reload {
         self.seen = look;
         let tls = self.settings.tls.clone();
         let read = self.read_settings(settings_changed);
+        let others_named = self.settings.tls != tls;
+        if others_named {
+            self.seen.tls = Look::at(&self.sources, &self.settings).tls;
+        }
         // Credentials that waited for a whitelist that fits them are tried with the next one.
         let waiting = read && self.problems.contains_key(&Part::Whitelist);
-        let files_changed = files_changed || waiting || self.settings.tls != tls;
-        let credentials = self.read_certificates(files_changed);
+        let credentials = self.read_certificates(files_changed || others_named || waiting);
         if read || credentials.is_some() {
             self.renew(credentials);
         }
@@ -177,7 +181,11 @@ impl Reload {
     /// Says what is wrong, once per change: whoever does not mend it knows.
     fn refuse(&mut self, part: Part, changed: bool, reason: String) {
         if changed || self.problems.get(&part) != Some(&reason) {
-            tracing::warn!(part = part.name(), reason, "a change cannot be used; what was in force stays in force");
+            tracing::warn!(
+                part = part.name(),
+                reason,
+                "a change cannot be used; what was in force stays in force"
+            );
             self.entrance.note(|standing| standing.refused += 1);
         }
         self.problems.insert(part, reason);

@@ -53,8 +53,11 @@ pub(super) fn restart(first: &Settings, before: &Settings, now: &Settings) {
         _ => Map::new(),
     };
     let (first, now) = (sections(&first), sections(&now));
-    let changed: Vec<&str> =
-        now.iter().filter(|(name, value)| first.get(*name) != Some(value)).map(|(name, _)| name.as_str()).collect();
+    let changed: Vec<&str> = now
+        .iter()
+        .filter(|(name, value)| first.get(*name) != Some(value))
+        .map(|(name, _)| name.as_str())
+        .collect();
     // Secrets look alike when they are written down.
     let changed = if changed.is_empty() { "a secret".to_owned() } else { changed.join(", ") };
     tracing::warn!(changed, "these settings hold after a restart only");

@@ -130,11 +130,7 @@ impl Own {
             Err(error) => return Err(Error::Damaged(key, error.to_string())),
         };
         check_chain(&crt, &pair.cert, now)?;
-        Ok(Self {
-            fingerprint: Fingerprint::of(&pair.cert[0]),
-            not_after,
-            pair,
-        })
+        Ok(Self { fingerprint: Fingerprint::of(&pair.cert[0]), not_after, pair })
     }
 }
 

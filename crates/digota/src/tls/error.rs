@@ -38,7 +38,9 @@ pub(crate) enum Error {
     #[error("{0} is not meant for servers: its extended key usage lacks serverAuth")]
     NotForServers(File),
     /// The certificates of the file don't lead from one to the next.
-    #[error("{0} must hold the server's own certificate first and then the one that signed it, and so on: {1}")]
+    #[error(
+        "{0} must hold the server's own certificate first and then the one that signed it, and so on: {1}"
+    )]
     BrokenChain(File, String),
     /// The certificate's time is over.
     #[error("{0} expired on {1}: make a new one")]

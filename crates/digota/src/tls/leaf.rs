@@ -2,10 +2,14 @@
 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::parse_x509_certificate;
+use x509_parser::public_key::PublicKey;
 
 use super::fingerprint::Fingerprint;
 use super::issuer::Issuer;
 use super::serial::{self, Serial};
+
+/// The shortest RSA key whose signatures are believed.
+const RSA_BITS_MIN: usize = 2048;
 
 /// The parts of a client certificate that the whitelist can name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +39,9 @@ pub(crate) enum Refusal {
     /// An extended key usage that names other purposes only.
     #[error("the client certificate is not meant for clients: its extended key usage lacks clientAuth")]
     Usage,
+    /// An RSA key that can be factored.
+    #[error("the client certificate's RSA key is too short: {0} bits, and {RSA_BITS_MIN} are needed")]
+    ShortKey(usize),
     /// A key usage that forbids what a client does with its key.
     #[error("the client certificate is not meant for clients: its key usage lacks digitalSignature")]
     KeyUsage,
@@ -55,6 +62,7 @@ impl Leaf {
             return Err(Refusal::Version(certificate.version().0.saturating_add(1)));
         }
         check_usage(&certificate)?;
+        check_key(&certificate)?;
         Ok(Self {
             issuer: Issuer::of(certificate.issuer()),
             serial: Serial::from_der(certificate.raw_serial())?,
@@ -75,6 +83,14 @@ fn check_usage(certificate: &X509Certificate<'_>) -> Result<(), Refusal> {
         return Err(Refusal::KeyUsage);
     }
     Ok(())
+}
+
+/// rustls would find the signature of such a key bad and not say why.
+fn check_key(certificate: &X509Certificate<'_>) -> Result<(), Refusal> {
+    match certificate.public_key().parsed() {
+        Ok(PublicKey::RSA(key)) if key.key_size() < RSA_BITS_MIN => Err(Refusal::ShortKey(key.key_size())),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -131,6 +147,13 @@ mod tests {
     fn a_version_1_certificate_is_refused() {
         let der = CertificateDer::from_pem_slice(include_bytes!("testdata/version1.crt")).unwrap();
         assert_eq!(Leaf::read(&der), Err(Refusal::Version(1)));
+    }
+
+    #[test]
+    fn a_short_rsa_key_is_refused() {
+        let pem = include_bytes!("../../tests/it/doors/testdata/too-short.crt");
+        let der = CertificateDer::from_pem_slice(pem).unwrap();
+        assert_eq!(Leaf::read(&der), Err(Refusal::ShortKey(1024)));
     }
 
     #[test]

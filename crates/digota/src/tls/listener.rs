@@ -163,17 +163,19 @@ async fn handshake(
     credentials: &Credentials,
     place: OwnedSemaphorePermit,
 ) -> Option<Io> {
-    let stream = match timeout(HANDSHAKE_MAX, TlsAcceptor::from(Arc::clone(&credentials.server)).accept(stream)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            log_failure(addr, &error);
-            return None;
-        }
-        Err(_) => {
-            tracing::warn!(peer = %addr, reason = "handshake not finished in 5 s", "connection refused");
-            return None;
-        }
-    };
+    let stream =
+        match timeout(HANDSHAKE_MAX, TlsAcceptor::from(Arc::clone(&credentials.server)).accept(stream)).await
+        {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                log_failure(addr, &error);
+                return None;
+            }
+            Err(_) => {
+                tracing::warn!(peer = %addr, reason = "handshake not finished in 5 s", "connection refused");
+                return None;
+            }
+        };
     let chain = stream.get_ref().1.peer_certificates()?;
     let proof = Proof::new(chain, Arc::clone(&credentials.clients)).ok()?;
     Some(Io::tls(stream, addr, proof, place))

@@ -33,11 +33,16 @@ pub(super) fn of_certificate(error: &Certificate) -> String {
         Certificate::InvalidPurpose | Certificate::InvalidPurposeContext { .. } => {
             leaf::Refusal::Usage.to_string()
         }
+        Certificate::UnsupportedSignatureAlgorithmContext { .. }
+        | Certificate::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "client certificate signed with an algorithm that is not trusted, such as SHA-1".to_owned()
+        }
         Certificate::Other(other) => match other.0.to_string().as_str() {
             // The verifier's name for versions 1 and 2.
             "UnsupportedCertVersion" => {
                 "client certificate not of X.509 version 3: issue it with extensions".to_owned()
             }
+            "CaUsedAsEndEntity" => "client certificate is a CA's own: issue one for the client".to_owned(),
             text => text.to_owned(),
         },
         other => format!("client certificate refused: {other}"),

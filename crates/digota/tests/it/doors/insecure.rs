@@ -4,7 +4,7 @@ use digota_proto::productpb::ListRequest;
 use tempfile::TempDir;
 use tonic::transport::Endpoint;
 
-use crate::harness::{Client, Process, digota};
+use crate::harness::{Client, Process, digota, eventually};
 
 const ALLOW: &str = "DIGOTA_INSECURE_PUBLIC=true";
 
@@ -27,6 +27,18 @@ async fn works(mut process: Process) {
 async fn without_tls_everybody_on_this_machine_may_do_everything_and_the_log_warns() {
     let folder = TempDir::new().unwrap();
     works(Process::spawn(insecure(&folder, "127.0.0.1:0"))).await;
+}
+
+/// A signal that nobody waits for would end it.
+#[tokio::test]
+async fn without_tls_a_hangup_does_no_harm() {
+    let folder = TempDir::new().unwrap();
+    let mut process = Process::spawn(insecure(&folder, "127.0.0.1:0"));
+    process.address("serving").await;
+    process.hang_up();
+    let told = async || process.log().contains("nothing to reload").then_some(());
+    eventually("it says that there is nothing to reload", told).await;
+    works(process).await;
 }
 
 #[tokio::test]

@@ -105,7 +105,6 @@ async fn a_writer_can_pay_and_not_read() {
     assert_refused(watch, Code::PermissionDenied, "SCOPE_MISSING");
 }
 
-/// Every listed client may ask for health and for the services that there are, and a guest nothing else.
 #[tokio::test]
 async fn a_guest_may_ask_for_health_and_nothing_else() {
     let server = Server::start().await;
@@ -115,9 +114,30 @@ async fn a_guest_may_ask_for_health_and_nothing_else() {
     assert_eq!(answer.status(), ServingStatus::Serving);
     let read = guest.products().list(ListRequest::default()).await;
     assert_refused(read, Code::PermissionDenied, "SCOPE_MISSING");
+    for path in REFLECTION {
+        assert_refused(knock(&guest, path).await, Code::PermissionDenied, "SCOPE_MISSING");
+    }
     let mut unknown = HealthClient::new(server.client("stranger").await.channel);
     let answer = unknown.check(HealthCheckRequest { service: String::new() }).await;
     assert_refused(answer, Code::Unauthenticated, "NOT_LISTED");
+}
+
+const REFLECTION: [&str; 2] = [
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+
+#[tokio::test]
+async fn whoever_may_read_or_write_may_ask_for_the_services_that_there_are() {
+    let server = Server::start().await;
+    for name in ["reader", "writer", "shop", "owner"] {
+        let client = server.client(name).await;
+        for path in REFLECTION {
+            knock(&client, path).await.expect(name);
+        }
+    }
+    let stranger = server.client("stranger").await;
+    assert_refused(knock(&stranger, REFLECTION[0]).await, Code::Unauthenticated, "NOT_LISTED");
 }
 
 /// Whoever may not do a thing does not learn what there is either.

@@ -11,7 +11,7 @@ mod server;
 pub(crate) use client::Client;
 pub(crate) use nouns::{by_token, card, finite, keyed, line, payment, sku_line, with_deadline};
 pub(crate) use pki::Pki;
-pub(crate) use process::{Process, digota, run};
+pub(crate) use process::{PATIENCE, Process, digota, run};
 pub(crate) use refusal::{assert_invalid, assert_refused, fact, violations};
 pub(crate) use sandbox::{Entry, Sandbox, moved};
 pub(crate) use server::{Gateway, Server, Setup, eventually};

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tonic::transport::{ClientTlsConfig, Endpoint, Identity};
 
 use super::process::PATIENCE;
-use super::{Client, Pki, Process, digota};
+use super::{Client, Pki, Process, digota, run};
 
 /// Where a server's payments go.
 #[derive(Clone, Debug, Default)]
@@ -110,6 +110,32 @@ impl Server {
     /// A file of its folder.
     pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
+    }
+
+    /// Puts another settings file in the place of its own, at once, as careful editors do.
+    pub(crate) fn rewrite(&self, edit: impl FnOnce(String) -> String) {
+        let (place, beside) = (self.path("digota.toml"), self.path("digota.toml.new"));
+        let before = fs::read_to_string(&place).unwrap();
+        let after = edit(before.clone());
+        assert_ne!(before, after, "nothing was edited");
+        fs::write(&beside, after).unwrap();
+        fs::rename(&beside, &place).unwrap();
+    }
+
+    /// Takes a client out of its settings file by `digota ca revoke`; what that said.
+    pub(crate) fn revoke(&self, who: &str) -> String {
+        let mut command = digota(&["ca", "revoke", who]);
+        command.current_dir(self.folder.path());
+        let (good, said) = run(command);
+        assert!(good, "{said}");
+        said
+    }
+
+    /// The serial of a client's certificate, as the settings file has it.
+    pub(crate) fn serial_of(&self, name: &str) -> String {
+        let text = fs::read_to_string(self.path("digota.toml")).unwrap();
+        let rest = text.split_once(&format!("name = {name:?}\nserials = [\"")).unwrap().1;
+        rest.split_once('"').unwrap().0.to_owned()
     }
 
     /// The record of the sandbox inside.
