@@ -114,3 +114,60 @@ fn whitelist(clients: &[ClientEntry], authority: &Issuer) -> anyhow::Result<Whit
         })
         .context("clients")
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::ca::{Folder, Validity};
+    use crate::config::Sources;
+
+    /// A folder with a CA of this name, and the settings of a server that it and these clients make.
+    fn server(ca: &str, clients: &str) -> (TempDir, Settings) {
+        let temporary = TempDir::new().unwrap();
+        let folder = Folder::new(temporary.path());
+        folder.init(ca, &["localhost".to_owned()], Validity::days(Timestamp::now(), 1)).unwrap();
+        let files = folder.server_files();
+        let text = format!(
+            "tls.key = {:?}\ntls.crt = {:?}\ntls.cacrt = {:?}\n{clients}",
+            files.key, files.crt, files.cacrt
+        );
+        let path = temporary.path().join("digota.toml");
+        std::fs::write(&path, text).unwrap();
+        let settings = Sources::of(Some(path), vec![]).load().unwrap().settings;
+        (temporary, settings)
+    }
+
+    fn credentials(settings: &Settings) -> Credentials {
+        Credentials::load(&settings.tls_files().unwrap(), settings.tls.min_version).unwrap()
+    }
+
+    const SHOP: &str = "[[clients]]\nname = \"shop\"\nserials = [\"1\"]\nscopes = [\"READ\"]\n";
+    /// The same certificate as that of `SHOP`, once the CA in force is called "next".
+    const PARTNER: &str =
+        "[[clients]]\nname = \"partner\"\nissuer = \"CN=next\"\nserials = [\"1\"]\nscopes = [\"READ\"]\n";
+
+    #[test]
+    fn another_ca_waits_for_a_whitelist_that_fits_it() {
+        let (_first, settings) = server("first", &(SHOP.to_owned() + PARTNER));
+        let (_next, moved) = server("next", SHOP);
+        let entrance = Entrance::open(&settings).unwrap().unwrap();
+        let error = entrance.renew(Some(credentials(&moved)), &settings.clients).unwrap_err();
+        assert!(format!("{error:#}").contains("listed twice, for shop and for partner"), "{error:#}");
+        assert_eq!(entrance.credentials().load().authority, "CN=first".parse().unwrap());
+        entrance.renew(Some(credentials(&moved)), &moved.clients).unwrap();
+        assert_eq!(entrance.credentials().load().authority, "CN=next".parse().unwrap());
+        assert_eq!(entrance.standing().renewed, 1);
+    }
+
+    #[test]
+    fn another_certificate_of_the_same_ca_does_not_wait_for_a_whitelist() {
+        let (_temporary, settings) = server("next", SHOP);
+        let twice = server("first", &(SHOP.to_owned() + PARTNER)).1.clients;
+        let entrance = Entrance::open(&settings).unwrap().unwrap();
+        let before = entrance.credentials().load_full();
+        entrance.renew(Some(credentials(&settings)), &twice).unwrap_err();
+        assert!(!Arc::ptr_eq(&before, &entrance.credentials().load()));
+    }
+}

@@ -12,6 +12,9 @@ use crate::tls::Fingerprint;
 /// How long files have to stay the same before they are read: whoever replaces two of them is given the time.
 const SETTLE: Duration = Duration::from_millis(100);
 
+/// How often a look is repeated for them; what goes on changing is read as it is, and again in the next round.
+const LOOKS_MAX: u32 = 10;
+
 /// What the files hold at one moment, as digests; `None` for a file that can't be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Look {
@@ -32,17 +35,18 @@ impl Look {
         }
     }
 
-    /// Looks until nothing has changed for a moment.
+    /// Looks until nothing has changed for a moment, and no longer than a few.
     pub(super) fn settled(sources: &Sources, settings: &Settings, seen: &Look) -> Look {
         let mut before = seen.clone();
-        loop {
+        for _ in 0..LOOKS_MAX {
             let now = Look::at(sources, settings);
             if now == before {
-                return now;
+                break;
             }
             before = now;
             std::thread::sleep(SETTLE);
         }
+        before
     }
 }
 

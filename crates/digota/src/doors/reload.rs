@@ -174,7 +174,11 @@ impl Reload {
                 telling::clients(&self.clients, &self.settings.clients);
                 self.clients.clone_from(&self.settings.clients);
             }
-            Err(error) => self.refuse(Part::Whitelist, true, format!("{error:#}")),
+            Err(error) => {
+                let file =
+                    self.sources.path().map_or_else(String::new, |path| format!("{}: ", path.display()));
+                self.refuse(Part::Whitelist, true, format!("{file}{error:#}"));
+            }
         }
     }
 

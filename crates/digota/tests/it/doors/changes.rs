@@ -141,7 +141,10 @@ async fn a_whitelist_that_names_a_certificate_twice_changes_nothing() {
     );
     server.rewrite(|text| text + &thief);
     let line = told(&server, "a change cannot be used").await;
-    assert!(line.contains("is listed twice, for shop and for thief"), "{line}");
+    assert!(
+        line.contains("digota.toml: clients: ") && line.contains("listed twice, for shop and for thief"),
+        "{line}"
+    );
     list(&shop).await.unwrap();
     // What can be used later is, and the certificate is nobody else's meanwhile.
     server.rewrite(|text| text.replace(&thief, "").replacen("[\"READ\", \"WRITE\"]", "[\"WRITE\"]", 1));

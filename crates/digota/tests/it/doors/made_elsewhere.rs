@@ -90,5 +90,9 @@ async fn certificates_that_can_not_be_a_clients_are_turned_away_and_the_log_says
         }
         told(&server, reason).await;
     }
-    assert_eq!(server.process.log().matches("connection refused").count(), certificates.len());
+    assert_eq!(
+        server.process.log().matches("connection refused").count(),
+        certificates.len(),
+        "one line each"
+    );
 }

@@ -17,6 +17,7 @@ use tonic::Code;
 use tonic::transport::Endpoint;
 
 use super::certificates::list;
+use super::changes::told;
 use crate::harness::{Client, Pki, Server, Setup, assert_refused, eventually};
 
 type Versions<'a> = &'a [&'static SupportedProtocolVersion];
@@ -81,8 +82,7 @@ async fn a_client_that_speaks_both_versions_gets_1_3() {
 async fn min_version_1_3_turns_1_2_away_and_says_why() {
     let server = Server::with(Setup { settings: "tls.min_version = \"1.3\"", ..Setup::default() }).await;
     assert!(shake(&server, &shop(&[&version::TLS12])).await.is_err());
-    let reason = "no TLS version or cipher suite in common";
-    eventually(reason, async || server.process.log().contains(reason).then_some(())).await;
+    told(&server, "no TLS version or cipher suite in common").await;
     list(&over(shake(&server, &shop(&[&version::TLS13])).await.unwrap()).await.unwrap()).await.unwrap();
 }
 
@@ -147,7 +147,7 @@ async fn tls_1_2_is_spoken_with_forward_secrecy_and_authenticated_encryption_alo
         let answer = answer(&server, &hello(0x0303, &[suite])).await;
         assert_eq!(answer, (ALERT, NO_SUITE.to_vec()), "{suite:#06x}");
     }
-    assert!(server.process.log().contains("no TLS version or cipher suite in common"));
+    told(&server, "no TLS version or cipher suite in common").await;
 }
 
 #[tokio::test]
