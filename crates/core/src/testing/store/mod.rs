@@ -88,6 +88,16 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// The ids of all records of a kind.
+    pub fn ids(&self, kind: Kind) -> BTreeSet<Uuid> {
+        self.state().of_kind(kind).map(|record| record.id).collect()
+    }
+
+    /// The idempotency keys that are claimed.
+    pub fn claimed(&self) -> BTreeSet<KeyScope> {
+        self.state().keys.keys().cloned().collect()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
