@@ -28,7 +28,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("digota-load", &["digota-proto"]),
-    ("digota-faults", &["digota-proto"]),
+    ("digota-oracle", &["digota-core", "digota-verify"]),
+    ("digota-faults", &["digota-proto", "digota-oracle"]),
     ("xtask", &[]),
 ];
 

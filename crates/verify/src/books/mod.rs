@@ -102,6 +102,7 @@ pub struct Charge {
     pub refunded: i64,
     pub pending_refund: i64,
     pub refunds: Vec<Refund>,
+    pub capture_later: bool,
     pub open_attempt: Option<Uuid>,
     pub version: i64,
 }

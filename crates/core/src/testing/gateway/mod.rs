@@ -1,5 +1,8 @@
 //! A gateway in memory that does what a script says, and keeps its own record of the money that it moved.
 
+mod record;
+
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +18,9 @@ use crate::port::Clock;
 use crate::port::gateway::{
     Answer, Call, Capabilities, Finding, Gateway, GatewayError, Intent, Lookup, Op, Outcome,
 };
+use crate::time::Timestamp;
+
+pub use record::Line;
 
 /// What happens to one request that moves money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +71,8 @@ pub struct Seen {
     pub money: Option<Money>,
     /// The token that pays, if one does.
     pub token: Option<String>,
+    /// What the buyer reads; empty where this is no charge.
+    pub statement: String,
 }
 
 /// A charge in the gateway's own record.
@@ -98,6 +106,7 @@ struct Inner {
     rule: Option<Rule>,
     seen: Vec<Seen>,
     attempts: BTreeMap<Uuid, Attempt>,
+    record: Vec<Line>,
 }
 
 struct Attempt {
@@ -142,12 +151,18 @@ impl ScriptedGateway {
 
     /// Ends an attempt that is pending or waits for the buyer. Changes nothing if it has ended.
     pub fn settle(&self, attempt: Uuid, outcome: Outcome) {
-        self.lock().end(attempt, outcome);
+        let now = self.clock.now();
+        self.lock().end(attempt, outcome, now);
     }
 
     /// Every request that came, in its order, lost ones too.
     pub fn seen(&self) -> Vec<Seen> {
         self.lock().seen.clone()
+    }
+
+    /// The record: what reached it and what it did, in order. Requests that were lost on the way are not in it.
+    pub fn record(&self) -> Vec<Line> {
+        self.lock().record.clone()
     }
 
     /// Every charge that came through, by attempt.
@@ -184,7 +199,8 @@ impl ScriptedGateway {
             Act::LoseBefore => return lost("the request was lost"),
             _ => self.sleep(script.effect_after).await,
         }
-        let expires = self.clock.now().after(Duration::from_secs(900));
+        let now = self.clock.now();
+        let expires = now.after(Duration::from_secs(900));
         let attempt = seen.attempt;
         let answer = {
             let mut inner = self.lock();
@@ -199,9 +215,13 @@ impl ScriptedGateway {
                     Act::Pend => Outcome::Pending,
                     _ => inner.judge(&seen, charge, capture_later),
                 };
-                inner.begin(seen, charge, outcome);
-            } else if inner.attempts[&attempt].op.is_some() && inner.attempts[&attempt].key != seen.key {
-                return lost("the attempt came with another key before");
+                inner.begin(&seen, charge, outcome, now);
+            } else {
+                inner.note(&seen, charge, now);
+                let known = &inner.attempts[&attempt];
+                if known.op.is_some() && known.key != seen.key {
+                    return lost("the attempt came with another key before");
+                }
             }
             inner.attempts[&attempt].answer(attempt)
         };
@@ -243,18 +263,43 @@ impl Inner {
         }
     }
 
-    fn begin(&mut self, seen: Seen, charge: Uuid, outcome: Outcome) {
-        let Seen { attempt, key, op, money, .. } = seen;
+    fn begin(&mut self, seen: &Seen, charge: Uuid, outcome: Outcome, now: Timestamp) {
+        let Seen { attempt, key, op, money, .. } = seen.clone();
         let known = Attempt { key, op: Some(op), charge, money, outcome, held: 0, captured: 0, refunded: 0 };
+        let moved = known.moved();
         self.attempts.insert(attempt, known);
         self.land(attempt, false);
+        self.note(seen, charge, now);
+        self.record.last_mut().expect("it was noted").moved = moved;
     }
 
-    fn end(&mut self, attempt: Uuid, outcome: Outcome) {
+    fn end(&mut self, attempt: Uuid, outcome: Outcome, at: Timestamp) {
         if let Some(known) = self.attempts.get_mut(&attempt).filter(|a| is_open(&a.outcome)) {
-            known.outcome = outcome;
+            known.outcome = outcome.clone();
+            let (charge, moved, currency) = (known.charge, known.moved(), known.money.map(|m| m.currency));
+            let (key, statement) = (String::new(), String::new());
+            self.record.push(Line {
+                at,
+                attempt,
+                charge,
+                op: None,
+                key,
+                outcome,
+                moved,
+                currency,
+                statement,
+            });
             self.land(attempt, true);
         }
+    }
+
+    /// Notes a request that moves nothing, or whose money is yet to be added.
+    fn note(&mut self, seen: &Seen, charge: Uuid, at: Timestamp) {
+        let Seen { attempt, key, op, money, statement, .. } = seen.clone();
+        let outcome = self.attempts[&attempt].outcome.clone();
+        let currency = money.map(|money| money.currency);
+        let op = Some(op);
+        self.record.push(Line { at, attempt, charge, op, key, outcome, moved: 0, currency, statement });
     }
 
     /// What an attempt's outcome means for its charge.
@@ -277,7 +322,7 @@ impl Inner {
         }
     }
 
-    fn cancel(&mut self, attempt: Uuid) -> Answer {
+    fn cancel(&mut self, attempt: Uuid, at: Timestamp) -> Answer {
         let impossible = Attempt {
             key: String::new(),
             op: None,
@@ -288,13 +333,28 @@ impl Inner {
             captured: 0,
             refunded: 0,
         };
-        self.attempts.entry(attempt).or_insert(impossible);
-        self.end(attempt, Outcome::Canceled);
+        if let Entry::Vacant(place) = self.attempts.entry(attempt) {
+            place.insert(impossible);
+            let (outcome, key, statement) = (Outcome::Canceled, String::new(), String::new());
+            let (charge, op, currency, moved) = (attempt, None, None, 0);
+            self.record.push(Line { at, attempt, charge, op, key, outcome, moved, currency, statement });
+        }
+        self.end(attempt, Outcome::Canceled, at);
         self.attempts[&attempt].answer(attempt)
     }
 }
 
 impl Attempt {
+    /// What its outcome moves: from the buyer if positive, back if negative.
+    fn moved(&self) -> i64 {
+        let amount = self.money.map_or(0, |money| money.amount);
+        match (self.op, &self.outcome) {
+            (Some(Op::Charge | Op::Capture), Outcome::Succeeded) => amount,
+            (Some(Op::Refund), Outcome::Succeeded) => -amount,
+            _ => 0,
+        }
+    }
+
     fn answer(&self, id: Uuid) -> Answer {
         let reference = self.op.map(|op| reference(op, if op == Op::Refund { id } else { self.charge }));
         let moves = !matches!(self.outcome, Outcome::Declined(_) | Outcome::Canceled);
@@ -352,7 +412,8 @@ impl Gateway for ScriptedGateway {
             Source::Token(token) => Some(token.to_string()),
             Source::Card(_) => None,
         };
-        let seen = Seen { token, ..seen(call, Op::Charge, Some(intent.money)) };
+        let statement = intent.statement.clone();
+        let seen = Seen { token, statement, ..seen(call, Op::Charge, Some(intent.money)) };
         self.carry_out(seen, call.attempt, intent.capture_later).await
     }
 
@@ -381,10 +442,11 @@ impl Gateway for ScriptedGateway {
     }
 
     async fn cancel(&self, lookup: &Lookup) -> Result<Answer, GatewayError> {
-        Ok(self.lock().cancel(lookup.attempt))
+        let now = self.clock.now();
+        Ok(self.lock().cancel(lookup.attempt, now))
     }
 }
 
 fn seen(call: &Call, op: Op, money: Option<Money>) -> Seen {
-    Seen { attempt: call.attempt, key: call.key.clone(), op, money, token: None }
+    Seen { attempt: call.attempt, key: call.key.clone(), op, money, token: None, statement: String::new() }
 }

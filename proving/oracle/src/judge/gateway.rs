@@ -1,0 +1,103 @@
+//! From the gateway's and the clients' records alone: nobody is charged twice, or without having asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use digota_verify::Found;
+use digota_verify::rule::{ONCE, ONE_OPEN, REFUNDS, TOTAL};
+use uuid::Uuid;
+
+use super::Case;
+use crate::evidence::history::Order;
+use crate::evidence::journal::Entry;
+use crate::rules::{ASKED, UNKNOWN};
+
+pub(super) fn judge(case: &Case<'_>, found: &mut Found) {
+    for order in case.known.values() {
+        charged_once(case, order, found);
+    }
+    for (order, attempts) in case.captures.iter().filter(|(order, _)| !case.known.contains_key(order)) {
+        found.insist(
+            false,
+            ASKED,
+            || format!("order {order}"),
+            || format!("{attempts:?} took money for it, and no client knows it"),
+        );
+    }
+    one_key_per_attempt(case.journal, found);
+    one_attempt_at_a_time(case.journal, found);
+    ended_for_good(case.journal, found);
+}
+
+fn charged_once(case: &Case<'_>, order: &Order, found: &mut Found) {
+    let about = || format!("order {}", order.id);
+    let mut kept = 0;
+    for (attempt, moved) in case.captures(order.id) {
+        let back = case.given_back(attempt);
+        kept += usize::from(back < moved.amount);
+        let (amount, total) = (moved.amount, order.total);
+        found.insist(amount == total, TOTAL, about, || format!("it costs {total}, {attempt} took {amount}"));
+        found.insist(back <= amount, REFUNDS, about, || format!("{back} of {amount} went back"));
+    }
+    found.insist(kept <= 1, ONCE, about, || format!("it was charged {kept} times"));
+    let (taken, back) = case.balance(order.id);
+    found.insist(taken - back <= order.total, ONCE, about, || {
+        format!("{} was kept, it costs {}", taken - back, order.total)
+    });
+}
+
+fn one_key_per_attempt(journal: &[Entry], found: &mut Found) {
+    let mut keys: BTreeMap<Uuid, BTreeSet<&str>> = BTreeMap::new();
+    for entry in journal.iter().filter(|entry| !entry.key.is_empty()) {
+        keys.entry(entry.attempt).or_default().insert(&entry.key);
+    }
+    for (attempt, keys) in keys {
+        found.insist(
+            keys.len() == 1,
+            ONE_OPEN,
+            || format!("attempt {attempt}"),
+            || format!("it came to the gateway with the keys {keys:?}"),
+        );
+    }
+}
+
+/// While an attempt to charge an order is under way at the gateway, no other begins.
+fn one_attempt_at_a_time(journal: &[Entry], found: &mut Found) {
+    let mut orders: BTreeMap<Uuid, Uuid> = BTreeMap::new();
+    let mut open: BTreeMap<Uuid, BTreeSet<Uuid>> = BTreeMap::new();
+    for entry in journal {
+        if let Some(order) = entry.order() {
+            orders.insert(entry.attempt, order);
+        }
+        let Some(order) = orders.get(&entry.attempt) else { continue };
+        let open = open.entry(*order).or_default();
+        if entry.is_open() {
+            open.insert(entry.attempt);
+        }
+        found.insist(
+            open.iter().all(|id| *id == entry.attempt),
+            ONE_OPEN,
+            || format!("order {order}"),
+            || format!("{} came while {open:?} was under way", entry.attempt),
+        );
+        if !entry.is_open() {
+            open.remove(&entry.attempt);
+        }
+    }
+}
+
+/// What was declined or given up at the gateway never succeeds there.
+fn ended_for_good(journal: &[Entry], found: &mut Found) {
+    let mut ended: BTreeMap<Uuid, &str> = BTreeMap::new();
+    for entry in journal {
+        let before = ended.get(&entry.attempt).copied();
+        found.insist(
+            before.is_none_or(|before| before == entry.status),
+            UNKNOWN,
+            || format!("attempt {}", entry.attempt),
+            || format!("it was {} at the gateway, then {}", before.unwrap_or_default(), entry.status),
+        );
+        if matches!(entry.status.as_str(), "declined" | "canceled") {
+            ended.insert(entry.attempt, &entry.status);
+        }
+    }
+}
