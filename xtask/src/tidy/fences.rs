@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("digota-load", &["digota-proto"]),
     ("digota-oracle", &["digota-core", "digota-verify"]),
+    ("digota-planted", &["digota-core", "digota-oracle"]),
     ("digota-faults", &["digota-proto", "digota-oracle"]),
     ("xtask", &[]),
 ];

@@ -176,19 +176,27 @@ impl Call {
         Call { ask, key: None, body: String::new(), outcome, again: Vec::new() }
     }
 
+    /// What came of it in the end: its first answer for good. Without one: whatever may have been done unseen, or the last no.
+    pub fn result(&self) -> &Outcome {
+        let mut all = std::iter::once(&self.outcome).chain(&self.again);
+        let unknown = |outcome: &&Outcome| matches!(outcome, Outcome::Unknown(_));
+        let kept = all.clone().find(|outcome| outcome.is_kept());
+        kept.or_else(|| all.clone().find(unknown)).or_else(|| all.next_back()).unwrap_or(&self.outcome)
+    }
+
     /// What was told, where it is done.
     pub fn done(&self) -> Option<&Seen> {
-        self.outcome.done()
+        self.result().done()
     }
 
     /// Whether it may be in effect.
     pub fn may_be_done(&self) -> bool {
-        self.outcome.may_be_done()
+        self.result().may_be_done()
     }
 
     /// Why it was refused or declined.
     pub fn refusal(&self) -> Option<&str> {
-        match &self.outcome {
+        match self.result() {
             Outcome::Refused(reason) | Outcome::Declined(reason) => Some(reason),
             _ => None,
         }

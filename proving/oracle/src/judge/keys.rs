@@ -40,7 +40,7 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Found) {
             || {
                 format!(
                     "it had an effect and was told {:?}",
-                    calls.iter().map(|call| &call.outcome).collect::<Vec<_>>()
+                    calls.iter().map(|call| call.result()).collect::<Vec<_>>()
                 )
             },
         );
@@ -59,7 +59,7 @@ fn calls<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a [Call], &'a Call)> {
 fn answer_is_kept(call: &Call, key: Option<&Key>, may_be_missing: bool, found: &mut Found) {
     let about = || format!("key {}", call.key.as_ref().map(|key| key.key.as_str()).unwrap_or_default());
     let answer = key.and_then(|key| key.answer.as_ref());
-    match &call.outcome {
+    match call.result() {
         Outcome::Done(seen) => {
             let version = answer.and_then(|answer| version(answer, seen));
             let missing = may_be_missing && key.is_none();
@@ -72,7 +72,7 @@ fn answer_is_kept(call: &Call, key: Option<&Key>, may_be_missing: bool, found: &
             let reused = call.refusal() == Some("IDEMPOTENCY_KEY_REUSED");
             let other = answer.is_some_and(|answer| answer.get("Ok").is_some());
             found.insist(reused || !other, KEY, about, || {
-                format!("told was {:?}, kept is {answer:?}", call.outcome)
+                format!("told was {:?}, kept is {answer:?}", call.result())
             });
         }
         Outcome::Unknown(_) => {}
@@ -102,7 +102,7 @@ fn told_the_same(call: &Call, found: &mut Found) {
 /// Of different requests with the same key one at most is answered.
 fn one_request(key: &Scope, calls: &[&Call], found: &mut Found) {
     let answered: BTreeSet<&str> =
-        calls.iter().filter(|call| call.outcome.is_kept()).map(|call| call.body.as_str()).collect();
+        calls.iter().filter(|call| call.result().is_kept()).map(|call| call.body.as_str()).collect();
     found.insist(
         answered.len() <= 1,
         OTHER_BODY,
