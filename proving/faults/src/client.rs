@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use digota_oracle::books::Scope;
+use digota_oracle::history::{Outcome, Seen};
 use digota_proto::orderpb::order_service_client::OrderServiceClient;
-use digota_proto::orderpb::{GetRequest, NewRequest, Order, PayRequest, ReturnRequest};
+use digota_proto::orderpb::{GetRequest, NewRequest, Order, PayRequest, ReturnRequest, order};
 use digota_proto::paymentpb::payment_service_client::PaymentServiceClient;
-use digota_proto::paymentpb::{Charge, RefundRequest};
+use digota_proto::paymentpb::{Charge, RefundRequest, charge};
 use rand::RngExt;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -16,7 +18,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 use uuid::Uuid;
 
-use crate::evidence::history::{Outcome, Seen};
+use crate::world::CLIENT;
 
 /// The deadline that every call carries.
 const DEADLINE: Duration = Duration::from_secs(4);
@@ -70,7 +72,7 @@ impl Line {
             let last = match tokio::time::timeout(DEADLINE + GRACE, ask.send(self.channel(), key)).await {
                 Ok(Ok(seen)) => return Outcome::Done(seen),
                 Ok(Err(status)) => match self.read(&status) {
-                    Some(reason) => return Outcome::Refused(reason),
+                    Some(no) => return no,
                     None => format!("{:?}: {}", status.code(), status.message()),
                 },
                 Err(_) => "no answer at all".to_owned(),
@@ -85,8 +87,8 @@ impl Line {
         }
     }
 
-    /// The reason of a definite refusal; `None` where the request must be sent again.
-    fn read(&self, status: &Status) -> Option<String> {
+    /// A definite no; `None` where the request must be sent again.
+    fn read(&self, status: &Status) -> Option<Outcome> {
         let details = status.get_error_details();
         // Without this the status is the transport's, not the server's.
         let info = details.error_info().filter(|info| info.domain == "digota")?;
@@ -96,9 +98,18 @@ impl Line {
                 self.faults.internal.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(text);
                 None
             }
-            (Code::Aborted, "processing_error") => Some(info.reason.clone()),
-            (Code::FailedPrecondition | Code::InvalidArgument | Code::NotFound | Code::AlreadyExists, _) => {
-                Some(info.reason.clone())
+            (Code::Aborted, "processing_error") => Some(Outcome::Declined(info.reason.clone())),
+            (
+                Code::FailedPrecondition | Code::InvalidArgument | Code::NotFound | Code::AlreadyExists,
+                reason,
+            ) => {
+                // The gateway's own reasons are in lower case, the shop's in upper case.
+                let declined = reason.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+                Some(if declined {
+                    Outcome::Declined(reason.into())
+                } else {
+                    Outcome::Refused(reason.into())
+                })
             }
             _ => None,
         }
@@ -123,15 +134,26 @@ impl Line {
 }
 
 impl Ask {
+    /// Whose key it is, on which rpc.
+    pub(crate) fn scope(&self, key: &str) -> Scope {
+        let method = match self {
+            Ask::New(_) => "/orderpb.OrderService/New",
+            Ask::Pay(_) => "/orderpb.OrderService/Pay",
+            Ask::Return(_) => "/orderpb.OrderService/Return",
+            Ask::Refund(_) => "/paymentpb.PaymentService/RefundCharge",
+        };
+        Scope { principal: CLIENT.into(), method: method.into(), key: key.into() }
+    }
+
     async fn send(&self, channel: Channel, key: &str) -> Result<Seen, Status> {
         let orders = || OrderServiceClient::new(channel.clone());
         match self.clone() {
-            Ask::New(new) => Ok(order(&orders().create(request(new, key)?).await?.into_inner())),
-            Ask::Pay(pay) => Ok(order(&orders().pay(request(pay, key)?).await?.into_inner())),
-            Ask::Return(back) => Ok(order(&orders().r#return(request(back, key)?).await?.into_inner())),
+            Ask::New(new) => Ok(seen(&orders().create(request(new, key)?).await?.into_inner())),
+            Ask::Pay(pay) => Ok(seen(&orders().pay(request(pay, key)?).await?.into_inner())),
+            Ask::Return(back) => Ok(seen(&orders().r#return(request(back, key)?).await?.into_inner())),
             Ask::Refund(refund) => {
                 let mut payments = PaymentServiceClient::new(channel);
-                Ok(charge(&payments.refund_charge(request(refund, key)?).await?.into_inner()))
+                Ok(seen_charge(&payments.refund_charge(request(refund, key)?).await?.into_inner()))
             }
         }
     }
@@ -145,20 +167,24 @@ fn request<T>(message: T, key: &str) -> Result<Request<T>, Status> {
     Ok(request)
 }
 
-fn order(order: &Order) -> Seen {
+fn seen(order: &Order) -> Seen {
     Seen {
         object: id(&order.id).unwrap_or_default(),
-        status: order.status,
+        status: order::Status::try_from(order.status)
+            .map(|s| s.as_str_name().to_lowercase())
+            .unwrap_or_default(),
         charge: id(&order.charge_id),
         refunded: order.refunded_amount,
         version: order.version,
     }
 }
 
-fn charge(charge: &Charge) -> Seen {
+fn seen_charge(charge: &Charge) -> Seen {
     let object = id(&charge.id).unwrap_or_default();
     let refunded = i64::try_from(charge.refund_amount).unwrap_or(i64::MAX);
-    Seen { object, status: charge.status, charge: Some(object), refunded, version: charge.version }
+    let status = charge::Status::try_from(charge.status).map(|s| s.as_str_name().to_lowercase());
+    let (status, version) = (status.unwrap_or_default(), charge.version);
+    Seen { object, status, charge: Some(object), refunded, version }
 }
 
 fn id(text: &str) -> Option<Uuid> {

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use digota_oracle::history::{Ask, Call, History, Order, Outcome};
+use digota_oracle::rules::UNDERSOLD;
+use digota_oracle::{Evidence, Violation, When, judge};
 use serde_json::json;
 use tokio::sync::{Barrier, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::client::{self, Faults, Line};
-use crate::evidence::Evidence;
-use crate::evidence::history::{Ask, Call, History, Order, Outcome};
+use crate::follower::Follower;
 use crate::kill::digota;
 use crate::market::{GOOD, Market, new_order, pay_request, total};
-use crate::oracle::{self, Violation};
 use crate::report;
 use crate::world::{Beside, Gateway, World};
 
@@ -53,7 +54,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let Options { payers, stock, delay_ms, .. } = *options;
     println!("hot: {payers} payers, {stock} pieces of one SKU, a gateway of {delay_ms} ms");
     let played = play(options).await?;
-    let mut violations = oracle::judge(&played.evidence);
+    let mut violations = judge(&played.evidence, When::AtRest);
     violations.extend(sold_exactly(&played.evidence, stock));
     let (last, _) = played.pieces.last().context("nothing was sold")?;
     let mut waits: Vec<u128> = played.pieces.iter().map(|(_, wait)| wait.as_millis()).collect();
@@ -94,9 +95,9 @@ async fn play(options: &Options) -> Result<Played> {
     let server = world.serve().await?;
     let channels = Arc::new(world.connect(&server, payers.div_ceil(PAYERS_PER_CONNECTION))?);
     let market = Market::open(&channels[0], &[Some(i64::try_from(stock)?)]).await?;
-    let (_publish, line) = watch::channel(channels);
+    let (_publish, channels) = watch::channel(channels);
     let faults = Arc::new(Faults::default());
-    let line = |index| Line::new(line.clone(), index, Arc::clone(&faults));
+    let line = |index| Line::new(channels.clone(), index, Arc::clone(&faults));
     let sale = Arc::new(Sale::prepare(&market, stock + payers, line).await?);
     println!("{} orders are made", sale.orders.len());
     let sold = sell(&sale, payers, line).await?;
@@ -104,10 +105,17 @@ async fn play(options: &Options) -> Result<Played> {
     let faults = faults.internal.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let history =
         History { skus: market.skus.clone(), orders: sale.with(sold.calls), faults, ..History::default() };
+    let (_last, told) = watch::channel(Some(world.last_event()?));
+    let followed = Follower::new(channels, told).work().await.context("who follows the events")?;
     server.stop().await.context("the server")?;
     let books = world.books()?;
     let (folder, journal) = world.close().await?;
-    Ok(Played { evidence: Evidence { history, journal, books }, pieces: sold.pieces, resent, folder })
+    Ok(Played {
+        evidence: Evidence { history, journal, books, events: followed.events },
+        pieces: sold.pieces,
+        resent,
+        folder,
+    })
 }
 
 /// Orders of one piece each, waiting to be paid.
@@ -118,10 +126,10 @@ struct Sale {
 
 impl Sale {
     async fn prepare(market: &Market, count: usize, line: impl Fn(usize) -> Line) -> Result<Sale> {
-        let sku = market.skus[0];
+        let sku = &market.skus[0];
         let mut makers = JoinSet::new();
         for maker in 0..MAKERS {
-            let line = line(maker);
+            let (line, sku) = (line(maker), sku.clone());
             makers.spawn(async move {
                 let mut made = Vec::new();
                 for index in (maker..count).step_by(MAKERS) {
@@ -136,8 +144,7 @@ impl Sale {
         while let Some(made) = makers.join_next().await {
             for outcome in made? {
                 let Outcome::Done(seen) = outcome else { anyhow::bail!("no order: {outcome:?}") };
-                let total = total(&sku, 1);
-                orders.push(Order { id: seen.object, sku: sku.id, quantity: 1, total, calls: Vec::new() });
+                orders.push(Order::new(seen.object, vec![(sku.id, 1)], total(sku, 1)));
             }
         }
         Ok(Sale { orders, next: AtomicUsize::new(0) })
@@ -198,7 +205,8 @@ async fn pay_all(sale: &Sale, line: &Line) -> (Vec<(usize, Call)>, Vec<(Instant,
         if let Outcome::Done(_) = outcome {
             pieces.push((sent, Instant::now()));
         }
-        calls.push((index, Call { ask: Ask::Pay, key, outcome, again: Vec::new() }));
+        let key = Some(ask.scope(&key));
+        calls.push((index, Call { ask: Ask::Pay, key, body: String::new(), outcome, again: Vec::new() }));
     }
 }
 
@@ -209,10 +217,9 @@ fn sold_exactly(evidence: &Evidence, stock: usize) -> Vec<Violation> {
     let left: i64 = evidence.books.stock.values().map(|stock| stock.on_hand).sum();
     let other: Vec<_> =
         calls().filter_map(Call::refusal).filter(|reason| *reason != "OUT_OF_STOCK").collect();
-    let mut violations = Vec::new();
-    if sold != stock || left != 0 || !other.is_empty() {
-        let text = format!("{sold} of {stock} sold, {left} left, other refusals: {other:?}");
-        violations.push(Violation { rule: "exactly what was there is sold", text });
+    if sold == stock && left == 0 && other.is_empty() {
+        return Vec::new();
     }
-    violations
+    let how = format!("{sold} of {stock} sold, {left} left, other refusals: {other:?}");
+    vec![Violation { rule: UNDERSOLD, about: "the hot SKU".into(), how }]
 }

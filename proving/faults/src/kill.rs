@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use digota_oracle::history::History;
+use digota_oracle::{Evidence, When, judge};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
@@ -16,11 +18,9 @@ use tokio::time::Instant;
 use tonic::transport::Channel;
 
 use crate::client::{Faults, Line};
-use crate::evidence::Evidence;
-use crate::evidence::history::History;
+use crate::follower::{Followed, Follower};
 use crate::market::Market;
-use crate::oracle;
-use crate::payer::Payer;
+use crate::payer::{CARDS, Payer};
 use crate::process::Process;
 use crate::report;
 use crate::tally::{Kills, Tally};
@@ -66,7 +66,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     println!("kill: {} kills, {} payers, seed {seed}", options.kills, options.payers);
     let started = Instant::now();
     let played = play(options, seed).await?;
-    let violations = oracle::judge(&played.evidence);
+    let mut violations = judge(&played.evidence, When::AtRest);
+    violations.extend(report::leaks(&played.folder, &CARDS)?);
     let seconds = started.elapsed().as_secs();
     let mut line = json!(played.tally);
     line["seconds"] = seconds.into();
@@ -104,16 +105,22 @@ async fn play(options: &Options, seed: u64) -> Result<Played> {
         let line = Line::new(line.clone(), index, Arc::clone(&faults));
         payers.spawn(Payer::new(index, seed, Arc::clone(&market), line).work());
     }
+    let (until, told) = watch::channel(None);
+    let follower = tokio::spawn(Follower::new(line.clone(), told).work());
     let mut killer = Killer::new(&world, publish, &market);
     let server = killer.kill(options.kills, StdRng::seed_from_u64(seed), server).await?;
-    let kills = killer.kills;
     tokio::time::sleep(AFTERMATH).await;
     let history = finish(payers, &market, &faults).await?;
     rest(&world).await?;
+    until.send_replace(Some(world.last_event()?));
+    let followed =
+        tokio::time::timeout(REST, follower).await.context("the events do not come to an end")??;
+    let Followed { events, streams } = followed.context("who follows the events")?;
+    let kills = Kills { streams, ..killer.kills };
     server.stop().await.context("the server")?;
     let books = world.books()?;
     let (folder, journal) = world.close().await?;
-    let evidence = Evidence { history, journal, books };
+    let evidence = Evidence { history, journal, books, events };
     let tally = Tally::count(&evidence, &kills, faults.resent.load(Ordering::Relaxed));
     Ok(Played { evidence, tally, folder })
 }
@@ -168,7 +175,8 @@ impl<'a> Killer<'a> {
 /// Lets every payer end what it has begun, and puts their logs together.
 async fn finish(mut payers: JoinSet<History>, market: &Market, faults: &Faults) -> Result<History> {
     market.closing.store(true, Ordering::Relaxed);
-    let mut all = History { skus: market.skus.clone(), ..History::default() };
+    let secrets = CARDS.map(str::to_owned).to_vec();
+    let mut all = History { skus: market.skus.clone(), secrets, ..History::default() };
     let done = async {
         while let Some(history) = payers.join_next().await {
             let history = history.context("a payer")?;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use anyhow::{Context, Result};
+use digota_oracle::history::Sku;
 use digota_proto::orderpb::order_item::Type;
 use digota_proto::orderpb::{NewRequest, OrderItem, PayRequest};
 use digota_proto::paymentpb::{Card, CardType, Currency, PaymentProviderId};
@@ -13,8 +14,6 @@ use digota_proto::skupb::{self, Inventory};
 use digota_proto::{orderpb, productpb};
 use tonic::transport::Channel;
 use uuid::Uuid;
-
-use crate::evidence::history::Sku;
 
 /// A tax on every order, so that its sum is more than a price times a quantity.
 const TAX: i64 = 170;
@@ -43,7 +42,8 @@ impl Market {
             let price = 1300 + 450 * index;
             let new = new_sku(&product, price, *initial);
             let sku = SkuServiceClient::new(channel.clone()).create(new).await.context("a SKU")?.into_inner();
-            skus.push(Sku { id: Uuid::try_parse(&sku.id)?, initial: *initial, price });
+            let id = Uuid::try_parse(&sku.id)?;
+            skus.push(Sku { id, initial: *initial, price, adjustments: Vec::new() });
         }
         Ok(Market { skus, closing: AtomicBool::new(false), orders: AtomicUsize::new(0) })
     }

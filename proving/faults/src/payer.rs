@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use digota_oracle::history::{Ask, Call, History, Order, Outcome, Seen};
 use digota_proto::orderpb::ReturnRequest;
 use digota_proto::paymentpb::RefundRequest;
 use rand::rngs::StdRng;
@@ -10,7 +11,6 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use crate::client::{self, Line};
-use crate::evidence::history::{Ask, Call, History, Order, Outcome, Seen};
 use crate::market::{GOOD, Market, new_order, pay_request, total};
 
 /// Test cards of the sandbox.
@@ -21,6 +21,9 @@ const LOSE_AFTER: &str = "4000000001000142";
 const PENDING: &str = "4000000001000175";
 /// It succeeds; refunds of it are declined.
 const NO_REFUND: &str = "4000000001000191";
+
+/// Every card that is paid with: nobody may keep its number.
+pub(crate) const CARDS: [&str; 5] = [GOOD, DECLINED, LOSE_AFTER, PENDING, NO_REFUND];
 
 /// One client that buys and buys.
 pub(crate) struct Payer {
@@ -118,7 +121,7 @@ impl Payer {
     }
 
     async fn order(&mut self) -> Option<Order> {
-        let sku = *self.market.skus.choose(&mut self.chance).expect("a market has SKUs");
+        let sku = self.market.skus.choose(&mut self.chance).expect("a market has SKUs").clone();
         let quantity = self.chance.random_range(1..=3);
         let ask = client::Ask::New(new_order(&sku, quantity));
         let key = self.key("new");
@@ -126,9 +129,9 @@ impl Payer {
             Outcome::Done(seen) => {
                 self.market.orders.fetch_add(1, Ordering::Relaxed);
                 let total = total(&sku, quantity);
-                Some(Order { id: seen.object, sku: sku.id, quantity, total, calls: Vec::new() })
+                Some(Order::new(seen.object, vec![(sku.id, quantity)], total))
             }
-            Outcome::Refused(reason) => {
+            Outcome::Refused(reason) | Outcome::Declined(reason) => {
                 self.history.faults.push(format!("{key}: an order was refused: {reason}"));
                 None
             }
@@ -168,11 +171,12 @@ impl Payer {
                 amount: amount.cast_unsigned(),
                 ..Default::default()
             };
-            self.ask(index, Ask::Refund(amount), client::Ask::Refund(refund)).await;
+            self.ask(index, Ask::Refund { amount }, client::Ask::Refund(refund)).await;
         }
         if plan.returned {
             let back = ReturnRequest { id: order, ..Default::default() };
-            self.ask(index, Ask::Return, client::Ask::Return(back)).await;
+            let all = Ask::Return { goods: Vec::new(), amount: 0 };
+            self.ask(index, all, client::Ask::Return(back)).await;
         }
     }
 
@@ -183,8 +187,9 @@ impl Payer {
     }
 
     fn note(&mut self, index: usize, what: Ask, key: String, outcome: Outcome, ask: client::Ask) {
-        let call = Call { ask: what, key, outcome, again: Vec::new() };
-        let keep = call.is_answered() && (self.kept.is_none() || self.chance.random_bool(0.2));
+        let key = Some(ask.scope(&key));
+        let call = Call { ask: what, key, body: String::new(), outcome, again: Vec::new() };
+        let keep = call.outcome.is_kept() && (self.kept.is_none() || self.chance.random_bool(0.2));
         let calls = &mut self.history.orders[index].calls;
         if keep {
             self.kept = Some((index, calls.len(), ask));
@@ -195,8 +200,8 @@ impl Payer {
     /// Sends a request that was answered some time ago once more, with the same key.
     async fn repeat(&mut self) {
         let Some((index, call, ask)) = self.kept.take() else { return };
-        let key = self.history.orders[index].calls[call].key.clone();
-        let told = self.line.insist(&ask, &key).await;
+        let Some(key) = self.history.orders[index].calls[call].key.clone() else { return };
+        let told = self.line.insist(&ask, &key.key).await;
         self.history.orders[index].calls[call].again.push(told);
     }
 

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
+use digota_oracle::Violation;
+use digota_oracle::rules::SECRETS;
 use serde_json::Value;
-
-use crate::oracle::Violation;
 
 /// Where runs leave their lines.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/proving");
@@ -41,6 +41,25 @@ pub(crate) fn sentence(violations: &[Violation], folder: &Path, seed: u64) -> Re
         println!("VIOLATION  {violation}");
     }
     bail!("{} violations, seed {seed}; the evidence is in {}", violations.len(), folder.display())
+}
+
+/// Every file of a run that holds one of these texts: a card's number must not reach a disk.
+pub(crate) fn leaks(folder: &Path, secrets: &[&str]) -> Result<Vec<Violation>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if !path.is_file() {
+            continue;
+        }
+        let bytes = std::fs::read(&path)?;
+        for secret in secrets {
+            if bytes.windows(secret.len()).any(|piece| piece == secret.as_bytes()) {
+                let how = format!("it holds a card's number that ends in {}", &secret[secret.len() - 4..]);
+                found.push(Violation { rule: SECRETS, about: path.display().to_string(), how });
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn commit() -> String {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use digota_oracle::Evidence;
+use digota_oracle::history::{Ask, Call};
 use serde::Serialize;
 use uuid::Uuid;
-
-use crate::evidence::Evidence;
-use crate::evidence::history::{Ask, Call};
 
 /// What the harness noted while it killed.
 #[derive(Default)]
@@ -17,6 +16,8 @@ pub(crate) struct Kills {
     pub(crate) open: BTreeSet<Uuid>,
     /// From a death until the next server served, in microseconds since 1970-01-01 UTC.
     pub(crate) gaps: Vec<(i64, i64)>,
+    /// How often who follows the events had to ask for them.
+    pub(crate) streams: usize,
 }
 
 /// Counts of one run.
@@ -39,14 +40,17 @@ pub(crate) struct Tally {
     pub(crate) left_unknown: usize,
     pub(crate) gateway_entries: usize,
     pub(crate) events: usize,
+    pub(crate) events_received: usize,
+    pub(crate) event_streams: usize,
 }
 
 impl Tally {
     /// Counts what happened.
     pub(crate) fn count(evidence: &Evidence, kills: &Kills, requests_resent: usize) -> Tally {
-        let Evidence { history, journal, books } = evidence;
+        let Evidence { history, journal, books, events } = evidence;
         let calls = || history.orders.iter().flat_map(|order| &order.calls);
-        let done = |wanted: fn(Ask) -> bool| calls().filter(|c| wanted(c.ask) && c.done().is_some()).count();
+        let done =
+            |wanted: fn(&Ask) -> bool| calls().filter(|c| wanted(&c.ask) && c.done().is_some()).count();
         let refused = |reason: &str| calls().filter(|call| call.refusal() == Some(reason)).count();
         let died = |at: i64| kills.gaps.iter().any(|(death, serving)| (*death..*serving).contains(&at));
         Tally {
@@ -60,14 +64,16 @@ impl Tally {
             paid: history.orders.iter().filter(|o| o.pays().any(|call| call.done().is_some())).count(),
             declined: refused("card_declined"),
             out_of_stock: refused("OUT_OF_STOCK"),
-            refunds: done(|ask| matches!(ask, Ask::Refund(_))),
-            returns: done(|ask| ask == Ask::Return),
+            refunds: done(|ask| matches!(ask, Ask::Refund { .. })),
+            returns: done(|ask| matches!(ask, Ask::Return { .. })),
             requests_resent,
             answers_asked_again: calls().map(|call| call.again.len()).sum(),
             left_unknown: calls().filter(|c| c.may_be_done() && c.done().is_none()).count()
                 + history.orders_given_up,
             gateway_entries: journal.len(),
             events: books.events.len(),
+            events_received: events.len(),
+            event_streams: kills.streams,
         }
     }
 
@@ -78,6 +84,7 @@ impl Tally {
             (self.effects_after_death, "an effect at the gateway after the server's death"),
             (self.unknown_outcomes, "an outcome that was not known at first"),
             (self.joins, "a payment that joined another"),
+            (self.event_streams.saturating_sub(1), "a stream of events that was cut"),
         ];
         needed.into_iter().filter(|(count, _)| *count == 0).map(|(_, what)| what).collect()
     }

@@ -6,14 +6,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use digota_oracle::Books;
+use digota_oracle::journal::{self, Entry};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
-use crate::evidence::books::Books;
-use crate::evidence::journal::{self, Entry};
+use crate::books;
 use crate::process::Process;
 
 /// The client's name in the whitelist.
-const CLIENT: &str = "buyers";
+pub(crate) const CLIENT: &str = "buyers";
 
 /// The file of the sandbox's record.
 const JOURNAL: &str = "sandbox.journal";
@@ -91,17 +92,22 @@ impl World {
 
     /// What the store holds, read from a copy so that nothing of it is changed. No server may be running.
     pub(crate) fn books(&self) -> Result<Books> {
-        Books::read(&self.copy()?)
+        books::read(&self.copy()?)
     }
 
     /// The attempts that are open in the store. No server may be running.
     pub(crate) fn open_attempts(&self) -> Result<Vec<uuid::Uuid>> {
-        Books::open_attempts(&self.copy()?)
+        books::open_attempts(&self.copy()?)
     }
 
     /// How many attempts are open, asked beside a running server.
     pub(crate) fn open_now(&self) -> Result<usize> {
-        Books::open_attempts(&self.path().join("digota.db")).map(|open| open.len())
+        books::open_attempts(&self.path().join("digota.db")).map(|open| open.len())
+    }
+
+    /// The position of the last event, asked beside a running server.
+    pub(crate) fn last_event(&self) -> Result<i64> {
+        books::last_event(&self.path().join("digota.db"))
     }
 
     /// Ends the sandbox, and returns its record. No server may be running.
@@ -109,7 +115,9 @@ impl World {
         if let Some(sandbox) = self.sandbox {
             sandbox.stop().await.context("the sandbox")?;
         }
-        let entries = journal::read(&self.folder.join(JOURNAL))?;
+        let path = self.folder.join(JOURNAL);
+        let text = fs::read_to_string(&path).with_context(|| format!("no record at {}", path.display()))?;
+        let entries = journal::read(&text).map_err(anyhow::Error::msg).context("the gateway's record")?;
         Ok((self.folder, entries))
     }
 

@@ -14,6 +14,6 @@ mod judge;
 pub mod memory;
 pub mod rules;
 
-pub use digota_verify::{Books, Known, Rule, Violation, When};
+pub use digota_verify::{Books, Known, Rule, Violation, When, rule};
 pub use evidence::{Evidence, books, history, journal};
 pub use judge::judge;

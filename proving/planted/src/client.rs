@@ -42,7 +42,7 @@ impl World {
         };
         let id = node.shop.new_order(draft, &self.terms()).await.unwrap().id;
         let total = PRICE * quantity + TAX;
-        self.history.lock().unwrap().orders.push(Order::new(id.0, vec![(self.sku.0, quantity)], total));
+        self.history().orders.push(Order::new(id.0, vec![(self.sku.0, quantity)], total));
         id
     }
 
@@ -87,21 +87,37 @@ impl World {
         self.told(order, note, memory::paid(&told))
     }
 
+    /// Gives the order up.
+    pub async fn cancel(&self, node: &Node, order: OrderId, key: &str) -> Outcome {
+        let scope = scope("Cancel", key);
+        let note = self.note(order, Ask::Cancel, &scope, "");
+        let told = node.shop.cancel_order(order, "", 0, &self.keyed(scope, "")).await;
+        self.told(order, note, memory::outcome(&told, memory::order))
+    }
+
+    /// Says that the order was sent.
+    pub async fn fulfill(&self, node: &Node, order: OrderId, key: &str) -> Outcome {
+        let scope = scope("Fulfill", key);
+        let note = self.note(order, Ask::Fulfill, &scope, "");
+        let told = node.shop.fulfill_order(order, "", "", 0, &self.keyed(scope, "")).await;
+        self.told(order, note, memory::outcome(&told, memory::order))
+    }
+
     /// The charge of an order, as its buyer was told.
     fn charge_of(&self, order: OrderId) -> ChargeId {
-        let history = self.history.lock().unwrap();
+        let history = self.history();
         let order = history.orders.iter().find(|other| other.id == order.0).unwrap();
         let charge = order.pays().find_map(|call| call.done()?.charge);
         ChargeId(charge.unwrap_or(Uuid::nil()))
     }
 
-    fn keyed(&self, scope: KeyScope, body: &str) -> Terms {
+    pub(crate) fn keyed(&self, scope: KeyScope, body: &str) -> Terms {
         Terms { key: Some(Key { scope, fingerprint: body.into() }), ..self.terms() }
     }
 
     /// Notes that a request is sent; the same with the same key is the same. Returns which one.
     fn note(&self, order: OrderId, ask: Ask, scope: &KeyScope, body: &str) -> usize {
-        let mut history = self.history.lock().unwrap();
+        let mut history = self.history();
         let calls = &mut history.orders.iter_mut().find(|other| other.id == order.0).unwrap().calls;
         let key = Some(memory::scope(scope));
         if let Some(known) = calls.iter().position(|call| call.key == key && call.body == body) {
@@ -113,16 +129,13 @@ impl World {
     }
 
     fn told(&self, order: OrderId, note: usize, outcome: Outcome) -> Outcome {
-        let mut history = self.history.lock().unwrap();
-        let call = &mut history.orders.iter_mut().find(|other| other.id == order.0).unwrap().calls[note];
-        match call.outcome {
-            Outcome::Unknown(_) => call.outcome = outcome.clone(),
-            _ => call.again.push(outcome.clone()),
-        }
+        let mut history = self.history();
+        let order = history.orders.iter_mut().find(|other| other.id == order.0).unwrap();
+        order.calls[note].tell(outcome.clone());
         outcome
     }
 }
 
-fn scope(method: &str, key: &str) -> KeyScope {
+pub(crate) fn scope(method: &str, key: &str) -> KeyScope {
     KeyScope { principal: "buyers".into(), method: method.into(), key: key.into() }
 }

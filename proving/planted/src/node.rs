@@ -25,7 +25,7 @@ use uuid::Uuid;
 const PATIENCE: usize = 10_000;
 
 /// Where a node is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hold {
     /// Nowhere.
     Nowhere,

@@ -1,7 +1,7 @@
 //! A shop on fakes: a store in memory whose commits can fail, a gateway with a script and a record of its own, several nodes.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use digota_core::currency::Currency;
@@ -57,7 +57,7 @@ pub struct World {
     pub flaky: Arc<Flaky<MemoryStore>>,
     /// What is sold.
     pub sku: SkuId,
-    pub(crate) history: Mutex<History>,
+    history: Mutex<History>,
     events: Mutex<Vec<Event>>,
     nodes: Mutex<u16>,
     lock: Arc<dyn Lock>,
@@ -89,7 +89,7 @@ impl World {
         let product = shop.new_product(details, &world.terms()).await.unwrap().id;
         world.sku = shop.new_sku(sku(product), plan.stock, &world.terms()).await.unwrap().sku.id;
         let (id, initial, adjustments) = (world.sku.0, Some(plan.stock), Vec::new());
-        world.history.lock().unwrap().skus.push(Sku { id, initial, price: PRICE, adjustments });
+        world.history().skus.push(Sku { id, initial, price: PRICE, adjustments });
         assert_eq!(world.flaky.commits(), commits_before(plan.bug), "the world is made");
         world
     }
@@ -117,6 +117,11 @@ impl World {
             None => ports,
         };
         Node { shop: Shop::new(ports, Policy::default()), switch }
+    }
+
+    /// What the clients noted so far.
+    pub fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap()
     }
 
     /// Thirty seconds to answer, no key.
@@ -165,7 +170,7 @@ impl World {
         self.follow().await;
         let store = self.flaky.inner();
         let books = memory::books(store, store).await.unwrap();
-        let (history, events) = (self.history.lock().unwrap().clone(), self.events.lock().unwrap().clone());
+        let (history, events) = (self.history().clone(), self.events.lock().unwrap().clone());
         Evidence { history, journal: memory::journal(&self.gateway), books, events }
     }
 

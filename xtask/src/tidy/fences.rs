@@ -30,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("digota-load", &["digota-proto"]),
     ("digota-oracle", &["digota-core", "digota-verify"]),
     ("digota-planted", &["digota-core", "digota-oracle"]),
+    ("digota-model", &["digota-core", "digota-oracle", "digota-planted"]),
     ("digota-faults", &["digota-proto", "digota-oracle"]),
     ("xtask", &[]),
 ];

@@ -66,7 +66,7 @@ pub struct Sku {
     pub parent: Uuid,
 }
 
-/// An order.
+/// An order. Documents leave out what is zero, empty or not there.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the shop's document")]
 pub struct Order {
@@ -74,6 +74,7 @@ pub struct Order {
     pub lines: Vec<Line>,
     pub charge: Option<Uuid>,
     pub status: String,
+    #[serde(default)]
     pub refunded: i64,
     pub open_attempt: Option<Uuid>,
     pub pending_charge: Option<Uuid>,
@@ -87,7 +88,9 @@ pub struct Line {
     pub sku: Option<Uuid>,
     pub quantity: i64,
     pub unit_price: i64,
+    #[serde(default)]
     pub stocked: bool,
+    #[serde(default)]
     pub returned: i64,
 }
 
@@ -97,11 +100,16 @@ pub struct Line {
 pub struct Charge {
     pub money: Money,
     pub status: String,
+    #[serde(default)]
     pub provider_charge_id: String,
     pub order: Option<Uuid>,
+    #[serde(default)]
     pub refunded: i64,
+    #[serde(default)]
     pub pending_refund: i64,
+    #[serde(default)]
     pub refunds: Vec<Refund>,
+    #[serde(default)]
     pub capture_later: bool,
     pub open_attempt: Option<Uuid>,
     pub version: i64,
@@ -129,6 +137,7 @@ pub struct Attempt {
     pub client_key: Option<Scope>,
     pub state: String,
     /// How often the gateway was asked what became of it.
+    #[serde(default)]
     pub checks: u32,
     pub version: i64,
 }

@@ -176,6 +176,14 @@ impl Call {
         Call { ask, key: None, body: String::new(), outcome, again: Vec::new() }
     }
 
+    /// Notes an answer. One that comes after an answer is one to a repetition.
+    pub fn tell(&mut self, outcome: Outcome) {
+        match self.outcome {
+            Outcome::Unknown(_) => self.outcome = outcome,
+            _ => self.again.push(outcome),
+        }
+    }
+
     /// What came of it in the end: its first answer for good. Without one: whatever may have been done unseen, or the last no.
     pub fn result(&self) -> &Outcome {
         let mut all = std::iter::once(&self.outcome).chain(&self.again);

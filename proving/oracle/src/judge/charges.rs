@@ -81,7 +81,7 @@ fn nobody_s(case: &Case<'_>, known: &BTreeSet<Uuid>, found: &mut Found) {
         if taken == 0 {
             continue;
         }
-        let owner = untold.iter().position(|amount| *amount == charge.money.amount);
+        let owner = untold.iter().position(|amount| *amount >= taken);
         found.insist(
             owner.is_some(),
             ASKED,
