@@ -1,11 +1,12 @@
 //! The exploration: breadth first, every step from every state, until nothing new turns up or the depth is reached.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use stateright::{Checker, Model, Property};
 
 use crate::play::{Play, Sort};
-use crate::state::State;
+use crate::state::{Shape, State};
 use crate::step::{End, Step, of_a_charge, of_an_order};
 use crate::tables::{Moves, seen};
 
@@ -15,6 +16,8 @@ pub struct Machine {
     sort: Sort,
     steps: Vec<Step>,
     moves: Arc<Mutex<Moves>>,
+    /// What is wrong at rest after states of these shapes.
+    ends: Arc<Mutex<HashMap<Shape, Vec<String>>>>,
 }
 
 /// What an exploration showed.
@@ -47,20 +50,21 @@ impl Machine {
     /// A shop of this kind.
     pub fn new(sort: Sort) -> Machine {
         let steps = if sort.holds { of_a_charge() } else { of_an_order() };
-        Machine { sort, steps, moves: Arc::default() }
+        Machine { sort, steps, moves: Arc::default(), ends: Arc::default() }
     }
 
-    /// Explores every state that so many steps lead to.
-    pub fn explore(self, depth: usize, threads: usize) -> Explored {
+    /// Explores every state that at most so many steps lead to.
+    pub fn explore(self, steps: usize, threads: usize) -> Explored {
         let moves = self.moves.clone();
-        let checked = self.checker().target_max_depth(depth).threads(threads).spawn_bfs().join();
+        // The first state counts as one deep.
+        let checked = self.checker().target_max_depth(steps + 1).threads(threads).spawn_bfs().join();
         let wrong = checked.discoveries().into_iter().map(|(property, path)| {
             let state = path.last_state();
             format!("{property}: {:?}: {:?} {:?}", state.path, state.wrong, state.no_way_out)
         });
         let wrong = wrong.collect();
         let (states, steps, depth) =
-            (checked.unique_state_count(), checked.state_count(), checked.max_depth());
+            (checked.unique_state_count(), checked.state_count(), checked.max_depth() - 1);
         let moves = moves.lock().unwrap().clone();
         Explored { states, steps, depth, moves, wrong }
     }
@@ -72,14 +76,25 @@ impl Machine {
             let play = self.play(&path).await?;
             let (mut state, evidence) = State::of(path, &play).await;
             self.moves.lock().unwrap().extend(seen(&evidence.events));
-            let undecided = play.is_open_at_the_gateway();
-            let mut wrong = play.heal(End::Well).await;
-            if undecided {
-                wrong.extend(self.play(&state.path).await?.heal(End::Badly).await);
-            }
-            state.no_way_out = wrong.iter().map(ToString::to_string).collect();
+            let known = self.ends.lock().unwrap().get(&state.shape).cloned();
+            state.no_way_out = match known {
+                Some(end) => end,
+                None => self.end(&state, play).await?,
+            };
             Some(state)
         })
+    }
+
+    /// What is wrong at rest, however the gateway ends what it has under way.
+    async fn end(&self, state: &State, play: Play) -> Option<Vec<String>> {
+        let undecided = play.is_open_at_the_gateway();
+        let mut wrong = play.heal(End::Well).await;
+        if undecided {
+            wrong.extend(self.play(&state.path).await?.heal(End::Badly).await);
+        }
+        let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+        self.ends.lock().unwrap().insert(state.shape.clone(), wrong.clone());
+        Some(wrong)
     }
 
     async fn play(&self, path: &[Step]) -> Option<Play> {

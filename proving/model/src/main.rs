@@ -12,8 +12,8 @@ use digota_model::{Explored, Machine, Sort};
 #[derive(Parser)]
 struct Cli {
     /// How many steps a way to a state may have
-    #[arg(long, default_value_t = 5)]
-    depth: usize,
+    #[arg(long, default_value_t = 4)]
+    steps: usize,
     /// How many threads explore at once
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -22,13 +22,18 @@ struct Cli {
     json: bool,
 }
 
+/// An order, in a gateway that can do everything.
+const ORDER: Sort = Sort { holds: false, cannot_cancel: false, two_step: false, bug: None };
+/// A charge that is held, in the same.
+const HELD: Sort = Sort { holds: true, ..ORDER };
+
 const SHOPS: [(&str, Sort); 6] = [
-    ("an order", Sort { holds: false, cannot_cancel: false, two_step: false }),
-    ("an order, by look-up only", Sort { holds: false, cannot_cancel: true, two_step: false }),
-    ("an order, in two steps", Sort { holds: false, cannot_cancel: false, two_step: true }),
-    ("a held charge", Sort { holds: true, cannot_cancel: false, two_step: false }),
-    ("a held charge, by look-up only", Sort { holds: true, cannot_cancel: true, two_step: false }),
-    ("a held charge, in two steps", Sort { holds: true, cannot_cancel: false, two_step: true }),
+    ("an order", ORDER),
+    ("an order, by look-up only", Sort { cannot_cancel: true, ..ORDER }),
+    ("an order, in two steps", Sort { two_step: true, ..ORDER }),
+    ("a held charge", HELD),
+    ("a held charge, by look-up only", Sort { cannot_cancel: true, ..HELD }),
+    ("a held charge, in two steps", Sort { two_step: true, ..HELD }),
 ];
 
 fn main() -> ExitCode {
@@ -36,11 +41,11 @@ fn main() -> ExitCode {
     let mut all = Explored::default();
     for (name, sort) in SHOPS {
         let started = Instant::now();
-        let explored = Machine::new(sort).explore(cli.depth, cli.threads);
+        let explored = Machine::new(sort).explore(cli.steps, cli.threads);
         let Explored { states, steps, depth, .. } = explored;
         if !cli.json {
             let seconds = started.elapsed().as_secs();
-            println!("{name:<32} {states:>7} states {steps:>8} steps, {depth} deep, {seconds} s");
+            println!("{name:<32} {states:>7} states {steps:>8} tries, {depth} steps away, {seconds} s");
         }
         all.add(explored);
     }
@@ -57,7 +62,7 @@ fn report(cli: &Cli, all: &Explored, seen: usize, unseen: &Moves) {
     let legal = seen + unseen.len();
     if cli.json {
         let line = serde_json::json!({
-            "states": states, "steps": steps, "depth": depth, "moves_seen": seen, "moves_legal": legal,
+            "states": states, "tries": steps, "steps": depth, "moves_seen": seen, "moves_legal": legal,
             "violations": wrong.len(),
         });
         println!("{line}");
@@ -65,7 +70,7 @@ fn report(cli: &Cli, all: &Explored, seen: usize, unseen: &Moves) {
         for (of, from, to) in unseen {
             println!("not seen: {of} from {from} to {to}");
         }
-        println!("{states} states, {steps} steps; {seen} of {legal} legal moves seen; {} wrong", wrong.len());
+        println!("{states} states, {steps} tries; {seen} of {legal} legal moves seen; {} wrong", wrong.len());
     }
     for wrong in wrong {
         eprintln!("WRONG  {wrong}");

@@ -11,15 +11,17 @@ use digota_core::port::{Clock, Store};
 use digota_core::testing::gateway::{Act, Seen};
 use digota_core::time::Timestamp;
 use digota_oracle::{Evidence, Violation, When, judge};
-use digota_planted::World;
 use digota_planted::node::{Hold, Node};
 use digota_planted::world::Plan;
+use digota_planted::{Bug, World};
 use tokio::task::JoinHandle;
 
 use crate::step::{Answer, Card, End, Step};
 
 /// More than an order can wait for its payment.
 const EXPIRY: Duration = Duration::from_secs(40 * 60);
+/// How long clients wait for an answer: nobody else acts meanwhile, so that it need not be long.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// What is given back in part.
 const PART: i64 = 300;
 /// What is held without an order.
@@ -34,6 +36,8 @@ pub struct Sort {
     pub cannot_cancel: bool,
     /// Whether the gateway gives its id before money can move.
     pub two_step: bool,
+    /// The mistake that it has.
+    pub bug: Option<Bug>,
 }
 
 /// A shop, and how far things have come.
@@ -54,7 +58,8 @@ impl Play {
             (false, true) => |plain| Capabilities { two_step: true, ..plain },
             (true, true) => |plain| Capabilities { cancel: false, two_step: true, ..plain },
         };
-        let plan = Plan { stock: 1, capabilities: Some(capabilities), ..Plan::default() };
+        let capabilities = Some(capabilities);
+        let plan = Plan { bug: sort.bug, stock: 1, capabilities, patience: PATIENCE, ..Plan::default() };
         let world = Arc::new(World::of(plan).await);
         let node = world.node();
         let order = if sort.holds { None } else { Some(world.order(&node, 1).await) };
@@ -98,7 +103,11 @@ impl Play {
             Answer::Lost => Act::LoseAfter,
             Answer::NeverThere => Act::LoseBefore,
         };
-        world.gateway.on(move |seen: &Seen| (seen.op != Op::Charge).then_some(act.into()));
+        let mut first = true;
+        // Whoever sends it again gets through.
+        world.gateway.on(move |seen: &Seen| {
+            (seen.op != Op::Charge && std::mem::take(&mut first)).then_some(act.into())
+        });
         // Whether or not it is answered: the same request again.
         let key = match step {
             Step::Refund(_) => "refund",
@@ -208,6 +217,7 @@ impl Play {
     /// Lets what is held die, the gateway end what it is at, and the janitor do its work; returns what is wrong then.
     pub(crate) async fn heal(mut self, end: End) -> Vec<Violation> {
         self.crash().await;
+        self.world.gateway.on(|_: &Seen| None);
         self.end(end);
         self.world.rest(&self.node).await;
         judge(&self.evidence().await, When::AtRest)

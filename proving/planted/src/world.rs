@@ -35,7 +35,7 @@ pub const COMMITS_BEFORE: u64 = 2;
 const ROUNDS: usize = 40;
 
 /// What a world is made of; what is not said is plain.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Plan {
     /// The mistake that every node has.
     pub bug: Option<Bug>,
@@ -45,6 +45,15 @@ pub struct Plan {
     pub faults: Vec<(u64, Fault)>,
     /// What the gateway can do.
     pub capabilities: Option<fn(Capabilities) -> Capabilities>,
+    /// How long clients wait for an answer.
+    pub patience: Duration,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        let patience = Duration::from_secs(30);
+        Plan { bug: None, stock: 0, faults: Vec::new(), capabilities: None, patience }
+    }
 }
 
 /// The shop with everything around it: one SKU of one product.
@@ -62,6 +71,7 @@ pub struct World {
     nodes: Mutex<u16>,
     lock: Arc<dyn Lock>,
     bug: Option<Bug>,
+    patience: Duration,
 }
 
 impl World {
@@ -82,6 +92,7 @@ impl World {
             nodes: Mutex::new(0),
             lock: Arc::new(AlwaysYes::default()),
             bug: plan.bug,
+            patience: plan.patience,
             clock,
         };
         let shop = world.node().shop;
@@ -124,9 +135,9 @@ impl World {
         self.history.lock().unwrap()
     }
 
-    /// Thirty seconds to answer, no key.
+    /// As long as clients wait, no key.
     pub fn terms(&self) -> Terms {
-        Terms::until(self.clock.now().after(Duration::from_secs(30)))
+        Terms::until(self.clock.now().after(self.patience))
     }
 
     /// The process died: the store is there again, and a new process takes over what the old one left.

@@ -146,6 +146,10 @@ pub struct Seen {
 /// Declines after which the same request may end otherwise: their keys are free again.
 const PASSING: [&str; 2] = ["processing_error", "rate_limit"];
 
+/// The decline that says only that the buyer must do something first: where the gateway can't give the attempt up, the buyer may
+/// still do it.
+const UNDECIDED: &str = "authentication_required";
+
 impl Outcome {
     /// What was told, where it is done.
     pub fn done(&self) -> Option<&Seen> {
@@ -157,14 +161,18 @@ impl Outcome {
 
     /// Whether it may be in effect.
     pub fn may_be_done(&self) -> bool {
-        matches!(self, Outcome::Done(_) | Outcome::Unknown(_))
+        match self {
+            Outcome::Done(_) | Outcome::Unknown(_) => true,
+            Outcome::Declined(code) => code == UNDECIDED,
+            Outcome::Refused(_) => false,
+        }
     }
 
     /// Whether the key of the request has its answer for good. What the shop refuses it may grant later.
     pub fn is_kept(&self) -> bool {
         match self {
             Outcome::Done(_) => true,
-            Outcome::Declined(code) => !PASSING.contains(&code.as_str()),
+            Outcome::Declined(code) => code != UNDECIDED && !PASSING.contains(&code.as_str()),
             Outcome::Refused(_) | Outcome::Unknown(_) => false,
         }
     }

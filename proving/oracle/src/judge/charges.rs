@@ -74,9 +74,8 @@ fn nobody_s(case: &Case<'_>, known: &BTreeSet<Uuid>, found: &mut Found) {
     let untold = |charge: &&Charge| charge.id.is_none() && charge.calls.iter().any(Call::may_be_done);
     let mut untold: Vec<i64> =
         case.history.charges.iter().filter(untold).map(|charge| charge.amount).collect();
-    for (id, charge) in
-        case.books.charges.iter().filter(|(id, charge)| charge.order.is_none() && !known.contains(id))
-    {
+    let orphan = |(id, charge): &(&Uuid, &books::Charge)| charge.order.is_none() && !known.contains(id);
+    for (id, _) in case.books.charges.iter().filter(orphan) {
         let (taken, _) = balance(case, *id);
         if taken == 0 {
             continue;

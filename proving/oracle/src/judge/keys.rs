@@ -69,7 +69,7 @@ fn answer_is_kept(call: &Call, key: Option<&Key>, may_be_missing: bool, found: &
         }
         Outcome::Declined(_) | Outcome::Refused(_) => {
             // A key that is refused because of another request keeps that one's answer.
-            let reused = call.refusal() == Some("IDEMPOTENCY_KEY_REUSED");
+            let reused = call.may_be_done() || call.refusal() == Some("IDEMPOTENCY_KEY_REUSED");
             let other = answer.is_some_and(|answer| answer.get("Ok").is_some());
             found.insist(reused || !other, KEY, about, || {
                 format!("told was {:?}, kept is {answer:?}", call.result())
