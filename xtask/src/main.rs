@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask test | tidy | bench`.
+//! The project's own chores: `cargo xtask test | tidy | bench | prove`.
 #![expect(clippy::print_stdout, reason = "a command line tool talks to a person")]
 
 use std::process::ExitCode;
@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod prove;
 mod repo;
 mod test;
 mod tidy;
@@ -25,6 +26,8 @@ enum Chore {
     Tidy,
     /// Measures the server beside a bare tonic call in the same run, and holds the ratios against their floors.
     Bench(bench::Options),
+    /// Tries to break the shop for ten minutes or for hours, and adds to what all runs came to.
+    Prove(prove::Options),
 }
 
 fn main() -> ExitCode {
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         Chore::Test(options) => test::run(&options),
         Chore::Tidy => tidy::run(),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Prove(options) => prove::run(&options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

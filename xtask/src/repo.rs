@@ -20,6 +20,12 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// The folder that cargo builds in.
+pub(crate) fn target() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    root().join(target)
+}
+
 /// A text file.
 pub(crate) struct File {
     /// From the root, with `/` between folders.

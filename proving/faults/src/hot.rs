@@ -52,7 +52,7 @@ pub(crate) struct Options {
 /// Sells out, and judges.
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let Options { payers, stock, delay_ms, .. } = *options;
-    println!("hot: {payers} payers, {stock} pieces of one SKU, a gateway of {delay_ms} ms");
+    eprintln!("hot: {payers} payers, {stock} pieces of one SKU, a gateway of {delay_ms} ms");
     let played = play(options).await?;
     let mut violations = judge(&played.evidence, When::AtRest);
     violations.extend(sold_exactly(&played.evidence, stock));
@@ -99,7 +99,7 @@ async fn play(options: &Options) -> Result<Played> {
     let faults = Arc::new(Faults::default());
     let line = |index| Line::new(channels.clone(), index, Arc::clone(&faults));
     let sale = Arc::new(Sale::prepare(&market, stock + payers, line).await?);
-    println!("{} orders are made", sale.orders.len());
+    eprintln!("{} orders are made", sale.orders.len());
     let sold = sell(&sale, payers, line).await?;
     let resent = faults.resent.load(Ordering::Relaxed);
     let faults = faults.internal.lock().unwrap_or_else(PoisonError::into_inner).clone();

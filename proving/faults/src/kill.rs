@@ -55,6 +55,9 @@ pub(crate) struct Options {
     /// Where chance starts; without it, anywhere
     #[arg(long)]
     seed: Option<u64>,
+    /// Print one line of JSON instead of a table
+    #[arg(long)]
+    json: bool,
     /// The digota to kill; without it, the one beside this program
     #[arg(long, value_name = "PATH")]
     bin: Option<PathBuf>,
@@ -63,7 +66,7 @@ pub(crate) struct Options {
 /// Kills, waits for rest, and judges.
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
-    println!("kill: {} kills, {} payers, seed {seed}", options.kills, options.payers);
+    eprintln!("kill: {} kills, {} payers, seed {seed}", options.kills, options.payers);
     let started = Instant::now();
     let played = play(options, seed).await?;
     let mut violations = judge(&played.evidence, When::AtRest);
@@ -73,9 +76,14 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     line["seconds"] = seconds.into();
     line["orders_per_second"] = (played.tally.orders as u64 / seconds.max(1)).into();
     line["violations"] = violations.len().into();
-    report::table(&line);
+    if !options.json {
+        report::table(&line);
+    }
     line["seed"] = seed.into();
     line["payers"] = options.payers.into();
+    if options.json {
+        println!("{line}");
+    }
     report::keep("kill.jsonl", line)?;
     report::sentence(&violations, &played.folder, seed)?;
     match played.tally.missing().as_slice() {
@@ -168,7 +176,7 @@ impl<'a> Killer<'a> {
     fn progress(&self, kill: usize, kills: usize) {
         let orders = self.market.orders.load(Ordering::Relaxed);
         let seconds = self.started.elapsed().as_secs().max(1);
-        println!("kill {kill} of {kills}: {orders} orders, {} a second", orders as u64 / seconds);
+        eprintln!("kill {kill} of {kills}: {orders} orders, {} a second", orders as u64 / seconds);
     }
 }
 
@@ -197,7 +205,7 @@ async fn rest(world: &World) -> Result<()> {
     while world.open_now()? > 0 && began.elapsed() < REST {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    println!("at rest after {} ms", began.elapsed().as_millis());
+    eprintln!("at rest after {} ms", began.elapsed().as_millis());
     Ok(())
 }
 

@@ -34,11 +34,11 @@ pub(crate) fn keep(file: &str, mut line: Value) -> Result<()> {
 /// Fails where something must never be, after naming it; the evidence stays behind only then.
 pub(crate) fn sentence(violations: &[Violation], folder: &Path, seed: u64) -> Result<()> {
     if violations.is_empty() {
-        println!("no violations");
+        eprintln!("no violations");
         return Ok(std::fs::remove_dir_all(folder)?);
     }
     for violation in violations.iter().take(PRINTED_MAX) {
-        println!("VIOLATION  {violation}");
+        eprintln!("VIOLATION  {violation}");
     }
     bail!("{} violations, seed {seed}; the evidence is in {}", violations.len(), folder.display())
 }

@@ -53,7 +53,7 @@ impl World {
     pub(crate) async fn build(bin: &Path, gateway: &Gateway) -> Result<World> {
         let bin = bin.canonicalize().with_context(|| format!("there is no digota at {}", bin.display()))?;
         let folder = tempfile::Builder::new().prefix("digota-faults-").tempdir()?.keep();
-        println!("everything is in {}", folder.display());
+        eprintln!("everything is in {}", folder.display());
         let path = folder.as_path();
         let certs = text(&path.join("certs"));
         digota(&bin, &["ca", "init", "--dir", &certs])?;

@@ -23,8 +23,7 @@ impl Programs {
         if !cargo.status()?.success() {
             bail!("the server and the load generator do not build");
         }
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-        let folder = repo::root().join(target).join(profile);
+        let folder = repo::target().join(profile);
         Ok(Self { digota: folder.join("digota"), load: folder.join("digota-load") })
     }
 }
