@@ -1,7 +1,9 @@
 //! Log lines on stderr: text for people, JSON for machines.
 
 use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
 
+use digota_grpc::Throttle;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
@@ -32,6 +34,27 @@ impl Verbosity {
     /// Which calls get a line: all, if somebody asks for lines.
     pub(crate) fn calls(self, log: &Log) -> Calls {
         if self.debug || self.info { Calls::All } else { log.calls }
+    }
+}
+
+/// Lines about connections that are not wanted. Whoever causes one can cause many: a few a second are written, with how many
+/// more there were.
+#[derive(Debug, Default)]
+pub(crate) struct Unwanted(Throttle);
+
+impl Unwanted {
+    /// A connection that came to nothing.
+    pub(crate) fn refused(&self, peer: SocketAddr, reason: &str) {
+        if let Some(more) = self.0.admit() {
+            tracing::warn!(%peer, reason, more, "connection refused");
+        }
+    }
+
+    /// A connection that was ended.
+    pub(crate) fn closed(&self, peer: SocketAddr, reason: &str) {
+        if let Some(more) = self.0.admit() {
+            tracing::warn!(%peer, reason, more, "connection closed");
+        }
     }
 }
 

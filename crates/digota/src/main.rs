@@ -2,7 +2,7 @@
 //!
 //! - [`cli`]: what can be asked for. [`serve`], [`demo`], [`pretend`], [`ca`] and [`config`] do it.
 //! - [`wiring`]: the only place where edge, shop and adapters meet. [`system`]: time and ids of the real world.
-//! - [`doors`] and [`tls`]: who may enter.
+//! - [`doors`] and [`tls`]: who may enter. [`lines`]: the connections that they come over.
 
 mod ca;
 mod cli;
@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod dev;
 mod doors;
+mod lines;
 mod logging;
 mod pretend;
 mod serve;

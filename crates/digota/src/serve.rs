@@ -7,27 +7,20 @@ use std::time::Duration;
 use anyhow::Context;
 use digota_core::shop::Shop;
 use digota_grpc::gate::GateLayer;
-use digota_grpc::{Edge, Limits};
-use tokio::signal::unix::{SignalKind, signal};
+use digota_grpc::{Crowd, Edge, Limits, Rates};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
-use crate::config::{Settings, Sources};
+use crate::config::{self, Settings, Sources};
 use crate::doors::{self, Entrance, Open};
+use crate::lines::{self, Front, Listening};
 use crate::logging::Verbosity;
-use crate::tls::{self, Listener};
 use crate::{logging, wiring};
 
-/// How long clients have to notice that the server is about to stop.
-const NOTICE: Duration = Duration::from_millis(200);
-
-/// How long calls under way may take once the server stops.
-const DRAIN: Duration = Duration::from_secs(25);
-
-/// How long what is not a payment may still take once no payment is under way.
+/// How long connections may take to end once no call is under way.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// How often the janitor looks for payments whose outcome is not known.
@@ -46,11 +39,24 @@ pub(crate) fn run(
     logging::init(verbosity, &settings.log);
     runtime()?.block_on(async {
         let running = Running::start(settings.clone()).await?;
+        let mut signals = Signals::catch()?;
         tokio::spawn(doors::follow(running.entrance.clone(), settings, sources, running.stop.clone()));
         ready(running.address);
-        stop_signal().await?;
-        running.stop().await
+        signals.next().await;
+        tokio::select! {
+            biased;
+            stopped = running.stop() => stopped,
+            () = signals.next() => at_once(),
+        }
     })
+}
+
+/// What an operator who has no more patience gets. What is lost by it is what a crash would lose: nothing that was answered.
+fn at_once() -> ! {
+    tracing::warn!(
+        "told to stop again: stopping at once; what is left unfinished is finished at the next start"
+    );
+    std::process::exit(1)
 }
 
 /// The runtime that servers run on: a worker per core.
@@ -58,26 +64,39 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")
 }
 
-async fn stop_signal() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    tokio::select! {
-        biased;
-        _ = terminate.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C")?,
+/// The ways in which a person or a supervisor says stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> anyhow::Result<Signals> {
+        let catch = |kind| signal(kind).context("cannot wait for signals");
+        Ok(Signals { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn next(&mut self) {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// A server that is up.
 pub(crate) struct Running {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    settings: config::Stop,
     stop: CancellationToken,
     /// What is in force at the door; `None` without TLS.
     entrance: Option<Entrance>,
-    edge: Edge,
+    tasks: TaskTracker,
+    crowd: Arc<Crowd>,
     health: tonic_health::server::HealthReporter,
-    serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    listening: Listening,
     janitor: JoinHandle<()>,
 }
 
@@ -85,75 +104,88 @@ impl Running {
     /// Opens the shop and listens. Returns once clients can call.
     pub(crate) async fn start(settings: Settings) -> anyhow::Result<Running> {
         let entrance = Entrance::open(&settings)?;
-        let socket = tls::bind(&settings.address)
+        let socket = lines::bind(&settings.address)
             .await
             .with_context(|| format!("cannot listen on {}", settings.address))?;
         let shop = Arc::new(wiring::shop(&settings).await?);
         let doors = entrance.as_ref().map_or_else(|| Arc::new(Open::new()) as Arc<_>, Entrance::doors);
         let edge = Edge { shop: Arc::clone(&shop), doors, tasks: TaskTracker::new() };
-        let connections = settings.limits.connections_max;
-        let listener = match &entrance {
-            Some(entrance) => Listener::tls(socket, entrance.credentials(), connections)?,
-            None => {
-                tracing::warn!(address = %settings.address, "insecure: no TLS, and everybody may do everything");
-                Listener::plain(socket, connections)?
-            }
-        };
-        let address = listener.local_addr();
+        if entrance.is_none() {
+            tracing::warn!(address = %settings.address, "insecure: no TLS, and everybody may do everything");
+        }
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_service_status("", ServingStatus::Serving).await;
-        let limits = Limits {
-            in_flight_max: settings.limits.in_flight_max,
-            request_bytes_max: settings.limits.message_bytes_max,
-        };
+        let limits = limits(&settings.limits);
         let routes = digota_grpc::routes(edge.clone(), &limits)?.add_service(health_service);
-        let stop = CancellationToken::new();
-        let server = Server::builder()
-            .max_concurrent_streams(100)
-            .http2_keepalive_interval(Some(Duration::from_secs(30)))
-            .http2_keepalive_timeout(Some(Duration::from_secs(10)))
-            .layer(GateLayer::new(Arc::clone(&edge.doors), &limits))
-            .add_routes(routes);
-        let stopped = stop.clone().cancelled_owned();
-        let serving = tokio::spawn(server.serve_with_incoming_shutdown(listener, stopped));
+        let crowd = Crowd::new(limits, Arc::clone(shop.clock()));
+        let gate = GateLayer::new(Arc::clone(&edge.doors), Arc::clone(&crowd));
+        let tls = entrance.as_ref().map(Entrance::credentials);
+        let front = Front { gate, routes, doors: edge.doors, tls };
+        let listening = Listening::start(socket, front, settings.limits)?;
+        let (address, stop) = (listening.address, CancellationToken::new());
         let janitor = tokio::spawn(look_after(shop, stop.clone()));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
-        Ok(Running { address, stop, entrance, edge, health, serving, janitor })
+        Ok(Running {
+            address,
+            settings: settings.stop,
+            stop,
+            entrance,
+            tasks: edge.tasks,
+            crowd,
+            health,
+            listening,
+            janitor,
+        })
     }
 
     /// Stops in good order: takes no more calls, ends those under way and every payment of its own, closes the storage.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         tracing::info!("stopping");
         self.health.set_service_status("", ServingStatus::NotServing).await;
-        tokio::time::sleep(NOTICE).await;
+        tokio::time::sleep(Duration::from_millis(self.settings.notice_ms)).await;
         self.stop.cancel();
-        let Running { edge, mut serving, janitor, .. } = self;
-        edge.tasks.close();
-        let drained = async {
-            loop {
-                edge.tasks.wait().await;
-                let ended = tokio::time::timeout(LAST_WORDS, &mut serving).await;
-                if ended.is_ok() || edge.tasks.is_empty() {
-                    return ended.ok();
-                }
-            }
-        };
-        match tokio::time::timeout(DRAIN, drained).await {
-            Ok(Some(served)) => {
-                served.context("the server ended badly")?.context("the server ended badly")?
-            }
-            // Only streams that clients would have to end, such as a watch of the health.
-            Ok(None) => serving.abort(),
-            Err(_) => {
-                tracing::warn!(
-                    "calls were still under way; what they left unfinished is finished at the next start"
-                );
-                serving.abort();
-            }
+        self.listening.leave();
+        let drain = Duration::from_millis(self.settings.drain_ms);
+        if tokio::time::timeout(drain, self.drained()).await.is_err() {
+            tracing::warn!(
+                "calls were still under way; what they left unfinished is finished at the next start"
+            );
         }
-        janitor.await.context("the janitor ended badly")?;
+        drop(self.listening);
+        self.janitor.await.context("the janitor ended badly")?;
         tracing::info!("stopped");
         Ok(())
+    }
+
+    /// Returns once no call is under way but those that clients would have to end, such as a watch of the health.
+    async fn drained(&self) {
+        self.tasks.close();
+        loop {
+            self.tasks.wait().await;
+            let ended = tokio::time::timeout(LAST_WORDS, self.listening.ended()).await;
+            if ended.is_ok() || (self.tasks.is_empty() && self.crowd.is_idle()) {
+                return;
+            }
+        }
+    }
+}
+
+/// What the settings mean for the edge.
+fn limits(settings: &config::Limits) -> Limits {
+    Limits {
+        in_flight_max: settings.in_flight_max,
+        in_flight_reserve: settings.in_flight_reserve,
+        streams_max: settings.streams_max,
+        streams_per_client_max: settings.streams_per_client_max,
+        connections_per_client_max: settings.connections_per_client_max,
+        request_bytes_max: settings.message_bytes_max,
+        request_time: Duration::from_millis(settings.request_timeout_ms),
+        read_time: Duration::from_millis(settings.read_timeout_ms),
+        rates: Rates {
+            create: settings.create_per_second,
+            pay: settings.pay_per_second,
+            refund: settings.refund_per_second,
+        },
     }
 }
 

@@ -7,10 +7,14 @@ use digota_core::access::{Principal, Scope};
 pub enum Work {
     /// The processor and the storage, for a moment.
     Short,
+    /// The same, for longer: a page of many records.
+    Page,
     /// Nothing of ours but memory: it waits for a payment gateway. The shop bounds these.
     Gateway,
-    /// Nothing: it goes on until the caller ends it. The connection bounds these.
+    /// Little: it goes on until the caller ends it. There are bounds of its own for these.
     Stream,
+    /// The same, and the caller goes on speaking too.
+    Dialogue,
 }
 
 /// Whatever a client was given, it may ask whether the server is well.
@@ -27,25 +31,25 @@ pub const RPCS: &[(&str, &[Scope], Work)] = &[
     ("/productpb.ProductService/New", WRITE, Work::Short),
     ("/productpb.ProductService/Get", READ, Work::Short),
     ("/productpb.ProductService/Update", WRITE, Work::Short),
-    ("/productpb.ProductService/List", READ, Work::Short),
+    ("/productpb.ProductService/List", READ, Work::Page),
     ("/productpb.ProductService/Delete", WRITE, Work::Short),
     ("/skupb.SkuService/New", WRITE, Work::Short),
     ("/skupb.SkuService/Get", READ, Work::Short),
     ("/skupb.SkuService/Update", WRITE, Work::Short),
     ("/skupb.SkuService/Delete", WRITE, Work::Short),
-    ("/skupb.SkuService/List", READ, Work::Short),
+    ("/skupb.SkuService/List", READ, Work::Page),
     ("/skupb.SkuService/AdjustInventory", WRITE, Work::Short),
     ("/orderpb.OrderService/New", WRITE, Work::Short),
     ("/orderpb.OrderService/Get", READ, Work::Short),
     ("/orderpb.OrderService/Pay", WRITE, Work::Gateway),
     ("/orderpb.OrderService/Return", WRITE, Work::Gateway),
-    ("/orderpb.OrderService/List", READ, Work::Short),
+    ("/orderpb.OrderService/List", READ, Work::Page),
     ("/orderpb.OrderService/Fulfill", WRITE, Work::Short),
     ("/orderpb.OrderService/Cancel", WRITE, Work::Short),
     ("/paymentpb.PaymentService/NewCharge", WRITE, Work::Gateway),
     ("/paymentpb.PaymentService/RefundCharge", WRITE, Work::Gateway),
     ("/paymentpb.PaymentService/Get", READ, Work::Short),
-    ("/paymentpb.PaymentService/List", READ, Work::Short),
+    ("/paymentpb.PaymentService/List", READ, Work::Page),
     ("/paymentpb.PaymentService/Charge", WRITE, Work::Gateway),
     ("/paymentpb.PaymentService/Refund", WRITE, Work::Gateway),
     ("/paymentpb.PaymentService/Capture", WRITE, Work::Gateway),
@@ -54,8 +58,8 @@ pub const RPCS: &[(&str, &[Scope], Work)] = &[
     ("/grpc.health.v1.Health/Check", LISTED, Work::Stream),
     ("/grpc.health.v1.Health/List", LISTED, Work::Stream),
     ("/grpc.health.v1.Health/Watch", LISTED, Work::Stream),
-    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", EITHER, Work::Stream),
-    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", EITHER, Work::Stream),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", EITHER, Work::Dialogue),
+    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", EITHER, Work::Dialogue),
 ];
 
 /// The services of these rpcs, each once: `orderpb.OrderService`.
@@ -81,6 +85,11 @@ impl Rpc {
     pub fn find(path: &str) -> Option<Rpc> {
         let row = RPCS.iter().find(|(known, ..)| *known == path);
         row.map(|&(path, scopes, work)| Rpc { path, scopes, work })
+    }
+
+    /// Whether it only looks.
+    pub fn reads(&self) -> bool {
+        self.scopes == READ
     }
 
     /// Whether this caller may call it.

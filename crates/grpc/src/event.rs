@@ -71,10 +71,6 @@ struct Follower {
 impl Follower {
     async fn next(mut self) -> std::result::Result<Option<(Event, Follower)>, Status> {
         loop {
-            // An open stream would hold up a server that is about to stop.
-            if self.edge.tasks.is_closed() {
-                return Err(status::stopping());
-            }
             while let Some((position, event)) = self.ready.next() {
                 self.after = position;
                 if self.types.is_empty() || self.types.contains(&event.name) {

@@ -8,17 +8,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use bytes::Bytes;
 use digota_core::access::Principal;
 use futures_util::FutureExt;
 use http::{Extensions, Request, Response};
-use tokio::sync::{OwnedSemaphorePermit as Place, Semaphore};
 use tonic::body::Body;
+use tonic::codegen::StdError;
 use tonic::{Code, Status};
-use tower::{Layer, Service};
+use tower::Service;
 
-use crate::access::{Rpc, Work};
+use crate::access::Rpc;
+use crate::crowd::Crowd;
+use crate::line::Line;
+use crate::status;
+use crate::throttle::Throttle;
 use crate::visit::Visit;
-use crate::{Limits, status};
+use crate::wire::{Reply, TheirFault, Wire, refuse};
 
 /// Knows the callers.
 pub trait Doors: Send + Sync {
@@ -38,83 +43,84 @@ pub enum Stranger {
     Outdated(String),
 }
 
-/// Puts the gate in front of a service.
+/// Puts the gate in front of services, for all connections.
 #[derive(Clone)]
 pub struct GateLayer {
     doors: Arc<dyn Doors>,
-    places: Arc<Semaphore>,
+    crowd: Arc<Crowd>,
 }
 
 impl GateLayer {
-    /// A gate with these doors, behind which so many short calls may be worked on at once.
-    pub fn new(doors: Arc<dyn Doors>, limits: &Limits) -> GateLayer {
-        let places = limits.in_flight_max.min(Semaphore::MAX_PERMITS);
-        GateLayer { doors, places: Arc::new(Semaphore::new(places)) }
+    /// A gate with these doors, behind which there is room for this crowd.
+    pub fn new(doors: Arc<dyn Doors>, crowd: Arc<Crowd>) -> GateLayer {
+        GateLayer { doors, crowd }
     }
-}
 
-impl<S> Layer<S> for GateLayer {
-    type Service = Gate<S>;
+    /// What clients keep busy behind this gate.
+    pub fn crowd(&self) -> &Arc<Crowd> {
+        &self.crowd
+    }
 
-    fn layer(&self, inner: S) -> Gate<S> {
-        Gate { inner, gate: self.clone() }
+    /// A service behind the gate, for the calls of one connection.
+    pub fn layer<S>(&self, inner: S, line: Arc<Line>) -> Gate<S> {
+        Gate { inner: Wire::new(inner, line), gate: self.clone() }
     }
 }
 
 /// A service behind the gate.
 #[derive(Clone)]
 pub struct Gate<S> {
-    inner: S,
+    inner: Wire<S>,
     gate: GateLayer,
 }
 
-impl<S> Service<Request<Body>> for Gate<S>
+impl<S, B> Service<Request<B>> for Gate<S>
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
     S::Future: Send,
+    S::Error: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<StdError>,
 {
-    type Response = Response<Body>;
+    type Response = Response<Reply>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Reply>, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let started = Instant::now();
         let path = request.uri().path().to_owned();
-        let (visit, place) = match self.gate.enter(&path, &mut request) {
+        let (visit, rpc) = match self.gate.enter(&path, &mut request) {
             Ok(entered) => entered,
             Err((caller, status)) => {
-                log(&path, &caller, status.code(), status.message(), started);
-                return Box::pin(async move { Ok(status.into_http()) });
+                let quiet = &self.gate.crowd.quiet;
+                log(quiet, &path, &caller, (status.code(), status.message()), true, started);
+                return Box::pin(async move { Ok(refuse(status)) });
             }
         };
         // The clone that was polled ready serves this call; the fresh one waits for the next.
         let next = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, next);
+        let crowd = Arc::clone(&self.gate.crowd);
         Box::pin(async move {
-            let reply = match AssertUnwindSafe(ready.call(request)).catch_unwind().await {
+            let reply = match AssertUnwindSafe(ready.answer(rpc, request)).catch_unwind().await {
                 Ok(reply) => reply?,
-                Err(panic) => status::bug(&panicked(panic.as_ref())).into_http(),
+                Err(panic) => refuse(status::bug(&panicked(panic.as_ref()))),
             };
-            drop(place);
-            let reply = corrected(reply);
             let (code, message) = outcome(&reply);
-            log(&path, visit.caller(), code, &message, started);
-            Ok(visit.watch_over(reply))
+            let theirs = reply.extensions().get::<TheirFault>().is_some();
+            log(&crowd.quiet, &path, visit.caller(), (code, &message), theirs, started);
+            Ok(visit.watch_over(reply, ready.line()))
         })
     }
 }
 
 impl GateLayer {
     /// Lets a caller in, or says why not. Authorises before anything of the request is looked at.
-    fn enter(
-        &self,
-        path: &str,
-        request: &mut Request<Body>,
-    ) -> Result<(Visit, Option<Place>), (String, Status)> {
+    fn enter<B>(&self, path: &str, request: &mut Request<B>) -> Result<(Visit, Rpc), (String, Status)> {
         let principal = self
             .doors
             .admit(request.extensions())
@@ -126,19 +132,10 @@ impl GateLayer {
         if !rpc.is_open_to(&principal) {
             return Err((name(), status::scope_missing(rpc)));
         }
-        let place = self.place(rpc).map_err(|status| (name(), status))?;
         let visit = Visit::new(rpc, Arc::clone(&principal), Arc::clone(&self.doors), request.extensions());
         request.extensions_mut().insert(rpc);
         request.extensions_mut().insert(principal);
-        Ok((visit, place))
-    }
-
-    /// A place among the short calls worked on at once; refused at once where there is none.
-    fn place(&self, rpc: Rpc) -> Result<Option<Place>, Status> {
-        if rpc.work != Work::Short {
-            return Ok(None);
-        }
-        Arc::clone(&self.places).try_acquire_owned().map(Some).map_err(|_| status::overloaded())
+        Ok((visit, rpc))
     }
 }
 
@@ -148,16 +145,8 @@ fn panicked(panic: &(dyn Any + Send)) -> String {
     format!("panic: {}", text.unwrap_or_default())
 }
 
-/// A reply with the code that clients know. Only tonic says that something is out of range: a request too large to be read.
-fn corrected(reply: Response<Body>) -> Response<Body> {
-    match outcome(&reply) {
-        (Code::OutOfRange, _) => status::too_large().into_http(),
-        _ => reply,
-    }
-}
-
 /// The code of a reply that ended with its headers, which every refusal does; OK otherwise.
-fn outcome(reply: &Response<Body>) -> (Code, String) {
+fn outcome(reply: &Response<Reply>) -> (Code, String) {
     let Some(status) = Status::from_header_map(reply.headers()) else { return (Code::Ok, String::new()) };
     (status.code(), status.message().to_owned())
 }
@@ -165,12 +154,24 @@ fn outcome(reply: &Response<Body>) -> (Code, String) {
 /// The target of the lines of calls that end well: there are many.
 pub const DONE: &str = "digota_grpc::done";
 
-/// One line per call.
-fn log(rpc: &str, caller: &str, code: Code, message: &str, started: Instant) {
+/// One line per call. Of those refused for want of room or of a name not all: whoever causes them can cause many.
+fn log(
+    quiet: &Throttle,
+    rpc: &str,
+    caller: &str,
+    (code, message): (Code, &str),
+    theirs: bool,
+    started: Instant,
+) {
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match code {
         Code::Ok => tracing::info!(target: DONE, rpc, caller, ms, "ok"),
-        Code::Internal | Code::Unknown | Code::DataLoss => {
+        Code::ResourceExhausted | Code::Unauthenticated => {
+            if let Some(more) = quiet.admit() {
+                tracing::info!(rpc, caller, ms, code = ?code, detail = message, more, "refused");
+            }
+        }
+        Code::Internal | Code::Unknown | Code::DataLoss if !theirs => {
             tracing::error!(rpc, caller, ms, code = ?code, detail = message, "failed");
         }
         _ => tracing::info!(rpc, caller, ms, code = ?code, detail = message, "refused"),

@@ -1,20 +1,28 @@
 //! The edge: turns requests into calls of the shop and what comes back into replies.
 //!
 //! A handler converts, calls, converts back. Who may call is decided before it by [`gate`], which also turns panics into an
-//! answer and logs one line per call. [`status`] is the only place that picks a status code.
+//! answer and logs one line per call. `wire` stands between them: it holds requests against gRPC's rules and the clock, and
+//! against `limits`, with what `crowd` and `line` know of clients and connections. [`status`] is the only place that picks a
+//! status code.
 
 pub mod access;
+mod crowd;
 mod event;
 mod from_proto;
 pub mod gate;
+mod limits;
+mod line;
 mod order;
 mod payment;
 mod product;
+mod rates;
 mod sku;
 pub mod status;
 pub mod terms;
+mod throttle;
 mod to_proto;
 mod visit;
+mod wire;
 
 use std::sync::Arc;
 
@@ -28,17 +36,14 @@ use digota_proto::skupb::sku_service_server::SkuServiceServer;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
+pub use crowd::{Connected, Crowd, Share};
+pub use limits::{Limits, Rates};
+pub use line::Line;
+pub use throttle::Throttle;
+pub use wire::Reply;
+
 /// The largest reply that is sent, in bytes.
 pub const REPLY_MAX: usize = 16 * 1024 * 1024;
-
-/// How much the edge takes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Short calls worked on at once; further ones are refused at once.
-    pub in_flight_max: usize,
-    /// The largest request that is read, in bytes.
-    pub request_bytes_max: usize,
-}
 
 /// What every handler works with.
 #[derive(Clone)]
@@ -51,7 +56,7 @@ pub struct Edge {
     pub tasks: TaskTracker,
 }
 
-/// Every service, behind the gate's back: put a [`gate::GateLayer`] in front.
+/// Every service, behind the gate's back: a [`gate::GateLayer`] goes in front.
 ///
 /// # Errors
 /// Where the descriptors built into the binary can't be read: a broken build.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use digota_core::Error;
 use digota_core::error::Violation;
 use digota_core::payment::decline::{Advice, Decline, DeclineCode};
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -73,9 +74,55 @@ pub fn too_large() -> Status {
     plain(Code::ResourceExhausted, "REQUEST_TOO_LARGE", message, [])
 }
 
-/// The server is about to stop; another one, or itself later, will answer.
-pub fn stopping() -> Status {
-    later(Code::Unavailable, "UNAVAILABLE", "the server is about to stop".to_owned(), Duration::from_secs(1))
+/// The reply is larger than the server sends.
+pub fn reply_too_large() -> Status {
+    let message =
+        "the reply is larger than this server sends: ask for less, such as by a smaller limit".to_owned();
+    plain(Code::ResourceExhausted, "REPLY_TOO_LARGE", message, [])
+}
+
+/// A single client takes more than the operator gives to one, by this setting.
+pub fn client_limit(setting: &str, retry_after: Duration) -> Status {
+    let mut details = info("CLIENT_LIMIT", [("limit".to_owned(), setting.to_owned())]);
+    details.set_retry_info(Some(retry_after));
+    let message = format!("this client takes more than {setting} allows to one");
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
+/// The connection is about to end; another one, here or elsewhere, will do.
+pub fn leaving() -> Status {
+    let message = "the connection is about to end: connect again".to_owned();
+    later(Code::Unavailable, "UNAVAILABLE", message, Duration::from_secs(1))
+}
+
+/// The deadline passed.
+pub fn deadline() -> Status {
+    of(Error::Pending { charge: None })
+}
+
+/// The request is not gRPC.
+pub fn not_grpc(rule: &str) -> Status {
+    plain(Code::InvalidArgument, "NOT_GRPC", rule.to_owned(), [])
+}
+
+/// The request is compressed in a way that this server does not read: any.
+pub fn encoding_not_supported() -> Status {
+    let message = "compressed requests are not read: send with encoding identity".to_owned();
+    let mut status = plain(Code::Unimplemented, "ENCODING_NOT_SUPPORTED", message, []);
+    status.metadata_mut().insert("grpc-accept-encoding", MetadataValue::from_static("identity"));
+    status
+}
+
+/// A request of this method has one message, no more and no fewer.
+pub fn not_one_message() -> Status {
+    let message = "this method takes exactly one message".to_owned();
+    plain(Code::Unimplemented, "NOT_ONE_MESSAGE", message, [])
+}
+
+/// The bytes are no message of this method. Not our fault; the code is what gRPC has for it.
+pub fn malformed_message() -> Status {
+    let message = "the request is no message of this method".to_owned();
+    plain(Code::Internal, "MALFORMED_MESSAGE", message, [])
 }
 
 /// The caller is not known.

@@ -10,6 +10,7 @@ use digota_core::shop::{Key, Shop, Terms};
 use digota_core::{Error, Result};
 use digota_proto::orderpb::PayRequest;
 use digota_proto::paymentpb::{Card, ChargeRequest};
+use http::HeaderMap;
 use prost::Message;
 use sha2::{Digest, Sha256};
 use tonic::metadata::MetadataMap;
@@ -19,7 +20,7 @@ use crate::access::Rpc;
 use crate::{Edge, status};
 
 /// How long a caller without a deadline waits.
-const DEFAULT_WAIT: Duration = Duration::from_secs(30);
+pub(crate) const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 
 /// How long before the caller's deadline there must be an answer: a tenth of it, within these bounds.
 const MARGIN: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
@@ -86,12 +87,7 @@ impl Edge {
     }
 
     fn deadline(&self, metadata: &MetadataMap) -> Result<Terms> {
-        let wait = match metadata.get("grpc-timeout") {
-            None => DEFAULT_WAIT,
-            Some(value) => value.to_str().ok().and_then(timeout).ok_or_else(|| {
-                Error::invalid("grpc-timeout", "must be at most 8 digits and one of H M S m u n")
-            })?,
-        };
+        let wait = deadline(metadata.as_ref())?.unwrap_or(DEFAULT_WAIT);
         let margin = (wait / 10).clamp(MARGIN.0, MARGIN.1);
         Ok(Terms::until(self.shop.now().after(wait.saturating_sub(margin).max(wait / 2))))
     }
@@ -112,6 +108,14 @@ impl Edge {
             Err(_) => Err(Error::Pending { charge: progress.charge() }),
         }
     }
+}
+
+/// How long the caller waits, if it says so.
+pub(crate) fn deadline(headers: &HeaderMap) -> Result<Option<Duration>> {
+    let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
+    let rule = "must be at most 8 digits and one of H M S m u n";
+    let wait = value.to_str().ok().and_then(timeout);
+    wait.map(Some).ok_or_else(|| Error::invalid("grpc-timeout", rule))
 }
 
 /// Runs a handler's body and turns its errors into statuses.

@@ -1,5 +1,6 @@
-//! A call that was let in: unary ones end soon, streams end when their caller is no longer welcome.
+//! A call that was let in: unary ones end soon, streams end when their caller is no longer welcome or their connection leaves.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,12 +11,15 @@ use digota_core::access::Principal;
 use http::{Extensions, HeaderMap, Response};
 use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::Status;
 use tonic::body::Body;
 
 use crate::access::{Rpc, Work};
 use crate::gate::Doors;
+use crate::line::Line;
 use crate::status;
+use crate::wire::Reply;
 
 /// How often the caller of an open stream is asked for at the doors again.
 const RECHECK: Duration = Duration::from_secs(5);
@@ -35,7 +39,8 @@ impl Visit {
         doors: Arc<dyn Doors>,
         connection: &Extensions,
     ) -> Visit {
-        let again = (rpc.work == Work::Stream).then(|| (doors, connection.clone()));
+        let goes_on = matches!(rpc.work, Work::Stream | Work::Dialogue);
+        let again = goes_on.then(|| (doors, connection.clone()));
         Visit { rpc, caller, again }
     }
 
@@ -44,12 +49,12 @@ impl Visit {
         &self.caller.name
     }
 
-    /// The reply; a stream of it ends when the caller is not welcome any more.
-    pub(crate) fn watch_over(self, reply: Response<Body>) -> Response<Body> {
+    /// The reply; a stream of it ends when the caller is not welcome any more, or the connection is to end.
+    pub(crate) fn watch_over(self, reply: Response<Reply>, line: &Line) -> Response<Reply> {
         if self.again.is_none() {
             return reply;
         }
-        reply.map(|body| Body::new(Watched::new(body, self)))
+        reply.map(|reply| reply.within(|body| Body::new(Watched::new(body, self, line))))
     }
 
     /// Whether the caller would be let in now.
@@ -66,28 +71,36 @@ struct Watched {
     body: Option<Body>,
     visit: Visit,
     recheck: Interval,
+    left: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Watched {
-    fn new(body: Body, visit: Visit) -> Watched {
+    fn new(body: Body, visit: Visit, line: &Line) -> Watched {
         let mut recheck = interval_at(Instant::now() + RECHECK, RECHECK);
         recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Watched { body: Some(body), visit, recheck }
+        Watched { body: Some(body), visit, recheck, left: Box::pin(line.left()) }
     }
 
-    /// The last frame, if it is time to look and the caller is not welcome.
+    /// The last frame, if the connection is to end, or if it is time to look and the caller is not welcome.
     fn cut_off(&mut self, cx: &mut Context<'_>) -> Option<Frame<Bytes>> {
+        if self.left.as_mut().poll(cx).is_ready() {
+            return Some(self.end(&status::leaving()));
+        }
         while self.recheck.poll_tick(cx).is_ready() {
             let Err(status) = self.visit.check() else { continue };
-            let (rpc, caller) = (self.visit.rpc.path, self.visit.caller());
-            tracing::info!(rpc, caller, code = ?status.code(), detail = status.message(), "stream ended");
-            self.body = None;
-            let mut trailers = HeaderMap::new();
-            // Our statuses are text that headers can carry; without the status the stream ends all the same.
-            let _ = status.add_header(&mut trailers);
-            return Some(Frame::trailers(trailers));
+            return Some(self.end(&status));
         }
         None
+    }
+
+    fn end(&mut self, status: &Status) -> Frame<Bytes> {
+        let (rpc, caller) = (self.visit.rpc.path, self.visit.caller());
+        tracing::info!(rpc, caller, code = ?status.code(), detail = status.message(), "stream ended");
+        self.body = None;
+        let mut trailers = HeaderMap::new();
+        // Our statuses are text that headers can carry; without the status the stream ends all the same.
+        let _ = status.add_header(&mut trailers);
+        Frame::trailers(trailers)
     }
 }
 
@@ -124,12 +137,16 @@ mod tests {
     use std::sync::Mutex;
 
     use digota_core::access::Scope;
+    use digota_core::testing::clock::ManualClock;
+    use digota_core::time::Timestamp;
     use http_body_util::{BodyExt, StreamBody};
     use tokio_stream::Stream;
     use tonic::Code;
 
     use super::*;
+    use crate::crowd::Crowd;
     use crate::gate::Stranger;
+    use crate::limits::Limits;
 
     /// Doors behind which the answer can be changed.
     struct Hinge(Mutex<Result<Vec<Scope>, Stranger>>);
@@ -141,16 +158,21 @@ mod tests {
         }
     }
 
+    fn line() -> Line {
+        let clock = ManualClock::standing(Timestamp(0));
+        Line::new(Crowd::new(Limits::default(), Arc::new(clock)).anybodys_share())
+    }
+
     /// A reader's open stream of these frames.
-    fn open<S>(path: &str, frames: S) -> (Arc<Hinge>, Body)
+    fn open<S>(path: &str, frames: S, line: &Line) -> (Arc<Hinge>, Reply)
     where
         S: Stream<Item = Result<Frame<Bytes>, Status>> + Send + 'static,
     {
         let doors = Arc::new(Hinge(Mutex::new(Ok(vec![Scope::Read]))));
         let caller = doors.admit(&Extensions::new()).unwrap();
         let visit = Visit::new(Rpc::find(path).unwrap(), caller, doors.clone(), &Extensions::new());
-        let reply = visit.watch_over(Response::new(Body::new(StreamBody::new(frames))));
-        (doors, reply.into_body())
+        let reply = Response::new(Reply::plain(Body::new(StreamBody::new(frames))));
+        (doors, visit.watch_over(reply, line).into_body())
     }
 
     /// Says a word whenever it is asked, without end.
@@ -158,11 +180,11 @@ mod tests {
         tokio_stream::iter(std::iter::repeat_with(|| Ok(Frame::data(Bytes::new()))))
     }
 
-    async fn next(body: &mut Body) -> Option<Frame<Bytes>> {
+    async fn next(body: &mut Reply) -> Option<Frame<Bytes>> {
         body.frame().await.map(Result::unwrap)
     }
 
-    async fn status(body: &mut Body) -> Status {
+    async fn status(body: &mut Reply) -> Status {
         let trailers = next(body).await.unwrap().into_trailers().expect("no trailers");
         assert!(next(body).await.is_none(), "it goes on after its end");
         Status::from_header_map(&trailers).unwrap()
@@ -170,7 +192,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_goes_on_while_its_caller_is_welcome() {
-        let (_, mut body) = open("/eventpb.EventService/Watch", words());
+        let (_, mut body) = open("/eventpb.EventService/Watch", words(), &line());
         for _ in 0..10 {
             assert!(next(&mut body).await.unwrap().is_data());
             tokio::time::advance(RECHECK).await;
@@ -179,7 +201,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_of_someone_who_was_taken_off_the_list_ends_at_the_next_look() {
-        let (doors, mut body) = open("/eventpb.EventService/Watch", words());
+        let (doors, mut body) = open("/eventpb.EventService/Watch", words(), &line());
         *doors.0.lock().unwrap() = Err(Stranger::Unlisted("not listed".into()));
         assert!(next(&mut body).await.unwrap().is_data());
         tokio::time::advance(RECHECK).await;
@@ -191,7 +213,7 @@ mod tests {
         for path in
             ["/eventpb.EventService/Watch", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"]
         {
-            let (doors, mut body) = open(path, words());
+            let (doors, mut body) = open(path, words(), &line());
             *doors.0.lock().unwrap() = Ok(vec![Scope::Public]);
             tokio::time::advance(RECHECK).await;
             assert_eq!(status(&mut body).await.code(), Code::PermissionDenied, "{path}");
@@ -200,11 +222,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_that_says_nothing_is_looked_at_too() {
-        let (doors, mut body) = open("/grpc.health.v1.Health/Watch", tokio_stream::pending());
+        let (doors, mut body) = open("/grpc.health.v1.Health/Watch", tokio_stream::pending(), &line());
         *doors.0.lock().unwrap() = Err(Stranger::Outdated("expired".into()));
         // The clock moves by itself when nobody has anything to do.
         let since = Instant::now();
         assert_eq!(status(&mut body).await.code(), Code::Unauthenticated);
         assert_eq!(since.elapsed(), RECHECK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_on_a_connection_that_is_to_end_ends_at_once() {
+        let line = line();
+        let (_doors, mut body) = open("/grpc.health.v1.Health/Watch", tokio_stream::pending(), &line);
+        let ending = tokio::spawn(async move { status(&mut body).await });
+        let since = Instant::now();
+        line.leave();
+        assert_eq!(ending.await.unwrap().code(), Code::Unavailable);
+        assert_eq!(since.elapsed(), Duration::ZERO);
     }
 }

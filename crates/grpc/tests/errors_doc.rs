@@ -97,6 +97,12 @@ fn every_reason_is_documented_with_its_code_and_none_that_does_not_exist() {
         status::no_such_rpc(),
         status::scope_missing(rpc),
         status::too_large(),
+        status::reply_too_large(),
+        status::client_limit("limits.streams_per_client_max", Duration::from_secs(1)),
+        status::not_grpc("a rule"),
+        status::not_one_message(),
+        status::encoding_not_supported(),
+        status::malformed_message(),
     ];
     given.extend(gate.iter().map(Row::of));
     let written: BTreeSet<Row> = DOCUMENT.lines().filter_map(Row::read).collect();

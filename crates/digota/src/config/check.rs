@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::problem::Problem;
 use super::settings::{ClientEntry, EMBEDDED_STORAGE, Settings};
 
+/// The largest flow control window of HTTP/2.
+const WINDOW_BYTES_MAX: u32 = i32::MAX.cast_unsigned();
+
 /// Every rule that is broken.
 pub(super) fn check(settings: &Settings) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -129,8 +132,31 @@ fn check_bounds(settings: &Settings, problems: &mut Vec<Problem>) {
         ("limits.in_flight_max", settings.limits.in_flight_max == 0),
         ("limits.message_bytes_max", settings.limits.message_bytes_max == 0),
         ("limits.connections_max", settings.limits.connections_max == 0),
+        ("limits.connections_per_client_max", settings.limits.connections_per_client_max == 0),
+        ("limits.calls_per_connection_max", settings.limits.calls_per_connection_max == 0),
+        ("limits.streams_max", settings.limits.streams_max == 0),
+        ("limits.streams_per_client_max", settings.limits.streams_per_client_max == 0),
+        ("limits.handshakes_max", settings.limits.handshakes_max == 0),
+        ("limits.handshake_timeout_ms", settings.limits.handshake_timeout_ms == 0),
+        ("limits.preface_timeout_ms", settings.limits.preface_timeout_ms == 0),
+        ("limits.first_call_timeout_ms", settings.limits.first_call_timeout_ms == 0),
+        ("limits.request_timeout_ms", settings.limits.request_timeout_ms == 0),
+        ("limits.read_timeout_ms", settings.limits.read_timeout_ms == 0),
+        ("limits.reply_timeout_ms", settings.limits.reply_timeout_ms == 0),
+        ("limits.ping_interval_ms", settings.limits.ping_interval_ms == 0),
+        ("limits.ping_timeout_ms", settings.limits.ping_timeout_ms == 0),
+        ("limits.header_bytes_max", settings.limits.header_bytes_max == 0),
+        ("limits.stream_window_bytes", settings.limits.stream_window_bytes == 0),
+        ("limits.connection_window_bytes", settings.limits.connection_window_bytes == 0),
     ];
     for (key, _) in at_least_one.into_iter().filter(|(_, is_zero)| *is_zero) {
         problems.push(Problem::new(key, "0 would refuse everything: wants 1 or more"));
+    }
+    let windows = [
+        ("limits.stream_window_bytes", settings.limits.stream_window_bytes),
+        ("limits.connection_window_bytes", settings.limits.connection_window_bytes),
+    ];
+    for (key, _) in windows.into_iter().filter(|(_, bytes)| *bytes > WINDOW_BYTES_MAX) {
+        problems.push(Problem::new(key, format!("HTTP/2 has no windows above {WINDOW_BYTES_MAX}")));
     }
 }

@@ -23,5 +23,5 @@ mod tests;
 pub(crate) use edit::{Cut, without};
 pub(crate) use listen::Listen;
 pub(crate) use problem::Problems;
-pub(crate) use settings::{Account, Calls, ClientEntry, Format, Level, Log, Settings};
+pub(crate) use settings::{Account, Calls, ClientEntry, Format, Level, Limits, Log, Settings, Stop};
 pub(crate) use sources::{Loaded, Origin, Sources};

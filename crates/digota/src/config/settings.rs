@@ -40,6 +40,8 @@ section! {
         clients: Vec<ClientEntry> = Vec::new(),
         /// How much the server takes on before it says no.
         limits: Limits = Limits::default(),
+        /// How the server stops.
+        stop: Stop = Stop::default(),
         /// Log lines.
         log: Log = Log::default(),
     }
@@ -136,14 +138,74 @@ section! {
 }
 
 section! {
-    /// How much the server takes on.
+    /// How much the server takes on, and how long it waits for others.
     pub(crate) struct Limits {
-        /// Calls worked on at once.
+        /// Calls worked on at once; those that wait for a gateway or go on like Watch don't count.
         in_flight_max: usize = 256,
+        /// Further calls for clients that have few under way, so that no client can use up everything.
+        in_flight_reserve: usize = 64,
         /// The largest request, in bytes.
         message_bytes_max: usize = 262_144,
+        /// The largest headers of a request, in bytes.
+        header_bytes_max: u32 = 16_384,
+        /// Calls on one connection at once; further ones wait at the client.
+        calls_per_connection_max: u32 = 100,
+        /// Calls that go on, such as Watch, at once.
+        streams_max: usize = 1024,
+        /// The same, of one client.
+        streams_per_client_max: usize = 128,
         /// Connections open at once.
         connections_max: usize = 2048,
+        /// The same, of one client; without TLS there is no telling clients apart, and this does not hold.
+        connections_per_client_max: usize = 64,
+        /// TLS handshakes worked on at once.
+        handshakes_max: usize = 32,
+        /// How long a TLS handshake may take, in milliseconds.
+        handshake_timeout_ms: u64 = 5000,
+        /// How long a connection may take to begin with HTTP/2, in milliseconds.
+        preface_timeout_ms: u64 = 5000,
+        /// How long a new connection may be without a call, in milliseconds.
+        first_call_timeout_ms: u64 = 10_000,
+        /// How long a request may take to arrive, in milliseconds.
+        request_timeout_ms: u64 = 10_000,
+        /// How long Get and List may take, in milliseconds; a caller's deadline may be sooner.
+        read_timeout_ms: u64 = 10_000,
+        /// How long a client may take to take a reply before its connection is closed, in milliseconds.
+        reply_timeout_ms: u64 = 30_000,
+        /// How old a connection gets, give or take a tenth, in milliseconds; 0 is as old as it likes.
+        connection_age_max_ms: u64 = 1_800_000,
+        /// How long calls under way on a connection that has become too old may still take, in milliseconds.
+        connection_grace_ms: u64 = 300_000,
+        /// How often a connection is asked whether anybody is there, in milliseconds.
+        ping_interval_ms: u64 = 30_000,
+        /// How long the answer to that may take, in milliseconds.
+        ping_timeout_ms: u64 = 10_000,
+        /// After how long without traffic the system asks the same, in milliseconds.
+        tcp_keepalive_ms: u64 = 60_000,
+        /// What a client may send of one request before it is read, in bytes.
+        stream_window_bytes: u32 = 65_535,
+        /// The same, of all requests on a connection.
+        connection_window_bytes: u32 = 1_048_576,
+        /// Calls that a client may reset before the server has looked at them; more end the connection.
+        resets_waiting_max: usize = 20,
+        /// Calls that may break the rules of HTTP/2; more end the connection.
+        stream_errors_max: usize = 100,
+        /// New products, SKUs and orders that one client may make a second; 0 is no limit.
+        create_per_second: u32 = 0,
+        /// Payments that one client may make a second; 0 is no limit.
+        pay_per_second: u32 = 0,
+        /// Refunds and returns that one client may make a second; 0 is no limit.
+        refund_per_second: u32 = 0,
+    }
+}
+
+section! {
+    /// How the server stops.
+    pub(crate) struct Stop {
+        /// How long clients and load balancers have to notice before it takes no more calls, in milliseconds.
+        notice_ms: u64 = 200,
+        /// How long calls under way may then take before they are cut off, in milliseconds.
+        drain_ms: u64 = 25_000,
     }
 }
 

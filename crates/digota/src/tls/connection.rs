@@ -8,10 +8,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
-use tonic::transport::server::Connected;
 
 use super::gathered::Gathered;
 use super::proof::Proof;
@@ -25,37 +23,29 @@ pub(crate) struct Peer {
     pub(crate) proof: Option<Arc<Proof>>,
 }
 
-/// A connection ready for HTTP/2. Holds its place among the allowed connections while it lives.
+/// A connection ready for HTTP/2.
 #[derive(Debug)]
 pub(crate) struct Io {
     stream: Gathered<Stream>,
     peer: Peer,
-    _place: OwnedSemaphorePermit,
 }
 
 type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 impl Io {
-    pub(super) fn plain(stream: TcpStream, addr: SocketAddr, place: OwnedSemaphorePermit) -> Self {
-        Self { stream: Gathered::new(Either::Left(stream)), peer: Peer { addr, proof: None }, _place: place }
+    /// Without TLS.
+    pub(crate) fn plain(stream: TcpStream, addr: SocketAddr) -> Self {
+        Self { stream: Gathered::new(Either::Left(stream)), peer: Peer { addr, proof: None } }
     }
 
-    pub(super) fn tls(
-        stream: TlsStream<TcpStream>,
-        addr: SocketAddr,
-        proof: Proof,
-        place: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(super) fn tls(stream: TlsStream<TcpStream>, addr: SocketAddr, proof: Proof) -> Self {
         let peer = Peer { addr, proof: Some(Arc::new(proof)) };
-        Self { stream: Gathered::new(Either::Right(Box::new(stream))), peer, _place: place }
+        Self { stream: Gathered::new(Either::Right(Box::new(stream))), peer }
     }
-}
 
-impl Connected for Io {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Peer {
-        self.peer.clone()
+    /// Who is at the other end.
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
     }
 }
 

@@ -1,7 +1,7 @@
 //! The door: who may enter, over which connection, and how it is known who they are.
 //!
 //! `credentials` turns files into a rustls configuration, with `client_verifier` deciding on certificates;
-//! `listener` accepts connections and hands finished ones to tonic as `connection`s that know their peer;
+//! `handshake` makes of an accepted connection a `connection` that knows its peer;
 //! `proof` says, per call, whether a peer would still come in, and `whitelist` which client its `leaf` belongs to.
 
 mod client_verifier;
@@ -10,9 +10,9 @@ mod credentials;
 mod error;
 mod fingerprint;
 mod gathered;
+mod handshake;
 mod issuer;
 mod leaf;
-mod listener;
 mod pem;
 mod proof;
 mod refusal;
@@ -23,12 +23,12 @@ mod whitelist;
 mod tests;
 
 pub(crate) use client_verifier::ClientVerifier;
-pub(crate) use connection::Peer;
+pub(crate) use connection::{Io, Peer};
 pub(crate) use credentials::{Credentials, Files, MinVersion};
 pub(crate) use fingerprint::Fingerprint;
+pub(crate) use handshake::Handshakes;
 pub(crate) use issuer::Issuer;
 pub(crate) use leaf::Leaf;
-pub(crate) use listener::{Listener, bind};
 pub(crate) use pem::File;
 pub(crate) use pem::{read_certificates, read_private};
 pub(crate) use proof::Proof;

@@ -3,6 +3,7 @@
 //! - [`kept`], [`defects`]: the wire contract's rows, one by one.
 //! - [`doors`]: who may enter. [`bad_input`]: what is turned down, and how.
 //! - [`payments`], [`idempotency`]: money. [`lists`], [`updates`]: the catalogue. [`events`]: what happened.
+//! - [`limits`]: what keeps the server up whatever comes in.
 //! - [`daily_life`]: configuration, stopping, crashing, logs.
 #![allow(clippy::unwrap_used, reason = "a test stops where it stands")]
 
@@ -14,6 +15,7 @@ mod events;
 mod harness;
 mod idempotency;
 mod kept;
+mod limits;
 mod lists;
 mod payments;
 mod updates;

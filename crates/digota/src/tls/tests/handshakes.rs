@@ -82,7 +82,7 @@ async fn a_certificate_that_does_not_say_what_it_is_for_comes_in() {
 
 #[tokio::test]
 async fn min_version_1_3_refuses_1_2() {
-    let mut stage = Stage::with(MinVersion::Tls13, 100).await;
+    let mut stage = Stage::with(MinVersion::Tls13).await;
     let client = Client { versions: vec![&TLS12], ..stage.client() };
     assert_eq!(stage.alert(client).await, AlertDescription::ProtocolVersion);
     stage.welcome(stage.client()).await;

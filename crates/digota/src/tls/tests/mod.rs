@@ -2,5 +2,5 @@
 
 mod files;
 mod handshakes;
-mod listening;
+mod silence;
 mod stage;

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
@@ -13,18 +14,18 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_rustls::TlsConnector;
-use tokio_stream::StreamExt;
-use tonic::transport::server::Connected;
 
 use crate::ca::{Authority, Folder, Issued, Validity};
-use crate::tls::{Credentials, Listener, MinVersion, Peer};
+use crate::tls::{Credentials, Handshakes, Io, MinVersion, Peer};
 
-/// A CA, a server of it, and the listener under test.
+/// A CA, a server of it, and the handshakes under test.
 pub(super) struct Stage {
     pub(super) folder: Folder,
     pub(super) credentials: Arc<ArcSwap<Credentials>>,
-    pub(super) listener: Listener,
+    pub(super) address: SocketAddr,
+    shaken: Receiver<Io>,
     _temporary: TempDir,
 }
 
@@ -68,16 +69,18 @@ pub(super) fn signed_by_hand(folder: &Folder, params: CertificateParams) -> Issu
 
 impl Stage {
     pub(super) async fn new() -> Self {
-        Self::with(MinVersion::Tls12, 100).await
+        Self::with(MinVersion::Tls12).await
     }
 
-    pub(super) async fn with(min_version: MinVersion, connections_max: usize) -> Self {
+    pub(super) async fn with(min_version: MinVersion) -> Self {
         let (temporary, folder) = folder();
         let credentials = Credentials::load(&folder.server_files(), min_version).unwrap();
         let credentials = Arc::new(ArcSwap::from_pointee(credentials));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let listener = Listener::tls(listener, credentials.clone(), connections_max).unwrap();
-        Self { folder, credentials, listener, _temporary: temporary }
+        let address = listener.local_addr().unwrap();
+        let (sender, shaken) = mpsc::channel(100);
+        tokio::spawn(shake_all(listener, credentials.clone(), sender));
+        Self { folder, credentials, address, shaken, _temporary: temporary }
     }
 
     pub(super) fn authority(&self) -> Authority {
@@ -95,19 +98,18 @@ impl Stage {
     /// Lets the client in and passes a word from server to client; the server's view of it.
     pub(super) async fn welcome(&mut self, client: Client) -> Peer {
         let roots = self.trust();
-        let address = self.listener.local_addr();
+        let address = self.address;
         let reading = tokio::spawn(async move { read(address, roots, client).await });
-        let mut io = self.listener.next().await.expect("the listener goes on").unwrap();
+        let mut io = self.shaken.recv().await.expect("the stage goes on");
         io.write_all(b"welcome").await.unwrap();
         io.shutdown().await.unwrap();
         assert_eq!(reading.await.unwrap().unwrap(), "welcome");
-        io.connect_info()
+        io.peer().clone()
     }
 
     /// The alert that the client is turned away with.
     pub(super) async fn alert(&self, client: Client) -> AlertDescription {
-        let error =
-            read(self.listener.local_addr(), self.trust(), client).await.expect_err("the client came in");
+        let error = read(self.address, self.trust(), client).await.expect_err("the client came in");
         match error.get_ref().and_then(|inner| inner.downcast_ref()) {
             Some(rustls::Error::AlertReceived(alert)) => *alert,
             _ => panic!("no alert but {error:?}"),
@@ -118,6 +120,19 @@ impl Stage {
         let mut roots = RootCertStore::empty();
         roots.add(certificate(self.authority().certificate_pem())).unwrap();
         roots
+    }
+}
+
+/// Shakes hands with all who come, beside each other.
+async fn shake_all(listener: TcpListener, credentials: Arc<ArcSwap<Credentials>>, shaken: Sender<Io>) {
+    let handshakes = Arc::new(Handshakes::new(2, Duration::from_secs(5), Arc::default()));
+    while let Ok((stream, addr)) = listener.accept().await {
+        let (handshakes, credentials, shaken) = (handshakes.clone(), credentials.load_full(), shaken.clone());
+        tokio::spawn(async move {
+            if let Some(io) = handshakes.shake(stream, addr, &credentials).await {
+                shaken.send(io).await.unwrap();
+            }
+        });
     }
 }
 

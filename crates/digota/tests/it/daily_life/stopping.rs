@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use digota_proto::orderpb::{self, order};
 use digota_proto::paymentpb::{self};
 use digota_proto::{eventpb, productpb, skupb};
+use tokio::net::TcpStream;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -58,6 +59,48 @@ async fn a_server_stops_soon_and_tells_those_who_watch_its_events() {
     server.stop().await;
     assert!(started.elapsed() < Duration::from_secs(5), "it took {:?}", started.elapsed());
     assert_refused(following.await.unwrap(), Code::Unavailable, "UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn a_stopping_server_takes_no_more_connections_and_cuts_off_what_takes_too_long() {
+    let setup = Setup { delay_ms: 60_000, settings: "stop.drain_ms = 1500", ..Setup::default() };
+    let mut server = Server::with(setup).await;
+    let shop = server.shop().await;
+    let sku = shop.sku(5).await;
+    let order = shop.order(&sku, 1).await;
+    let paying = tokio::spawn({
+        let (shop, order) = (shop.clone(), order.clone());
+        async move { shop.pay(&order).await }
+    });
+    eventually("a piece is held", async || (shop.stock(&sku).await == 4).then_some(())).await;
+    server.process.terminate();
+    let closed = async || TcpStream::connect(server.address).await.is_err().then_some(());
+    eventually("the port is free", closed).await;
+    let status = server.process.ended().await;
+    assert!(status.success(), "{status}");
+    assert!(server.process.log().contains("calls were still under way"), "{}", server.process.log());
+    paying.await.unwrap().unwrap_err();
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_again_stops_at_once() {
+    let mut server = Server::with(Setup { delay_ms: 60_000, ..Setup::default() }).await;
+    let shop = server.shop().await;
+    let sku = shop.sku(5).await;
+    let order = shop.order(&sku, 1).await;
+    let paying = tokio::spawn(async move { shop.pay(&order).await });
+    let shop = server.shop().await;
+    eventually("a piece is held", async || (shop.stock(&sku).await == 4).then_some(())).await;
+    server.process.terminate();
+    let stopping = async || server.process.log().contains("\"stopping\"").then_some(());
+    eventually("it is stopping", stopping).await;
+    server.process.terminate();
+    let status = server.process.ended().await;
+    assert_eq!(status.code(), Some(1), "{}", server.process.log());
+    paying.await.unwrap().unwrap_err();
+    // Nothing is lost by it: the next server takes up what was left.
+    server.start_again().await;
+    assert_eq!(server.shop().await.stock(&sku).await, 4);
 }
 
 /// Everything that the lists show.

@@ -4,6 +4,7 @@ mod client;
 mod nouns;
 mod pki;
 mod process;
+pub(crate) mod raw;
 mod refusal;
 mod sandbox;
 mod server;

@@ -70,6 +70,11 @@ impl Process {
         self.lines.lock().unwrap().join("\n")
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to stop, as an operator does.
     pub(crate) fn terminate(&self) {
         self.signal("-TERM");
@@ -81,7 +86,7 @@ impl Process {
     }
 
     fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
+        let pid = self.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -38,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) authorities: String,
     /// Words after `serve`.
     pub(crate) flags: &'static [&'static str],
+    /// How many files it may open, where that is less than the system allows.
+    pub(crate) files_max: Option<u64>,
 }
 
 /// A running server.
@@ -48,6 +51,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     folder: TempDir,
     flags: &'static [&'static str],
+    files_max: Option<u64>,
 }
 
 impl Server {
@@ -62,8 +66,9 @@ impl Server {
         let trusted = Pki::shared().read("ca.crt") + &setup.authorities;
         fs::write(folder.path().join("ca.crt"), trusted).unwrap();
         fs::write(folder.path().join("digota.toml"), setup.text()).unwrap();
-        let (process, address) = serve(folder.path(), setup.flags).await;
-        Server { process, address, folder, flags: setup.flags }
+        let Setup { flags, files_max, .. } = setup;
+        let (process, address) = serve(folder.path(), flags, files_max).await;
+        Server { process, address, folder, flags, files_max }
     }
 
     /// A client by its name in the whitelist.
@@ -104,7 +109,7 @@ impl Server {
 
     /// Starts it again on the same data.
     pub(crate) async fn start_again(&mut self) {
-        (self.process, self.address) = serve(self.folder.path(), self.flags).await;
+        (self.process, self.address) = serve(self.folder.path(), self.flags, self.files_max).await;
     }
 
     /// A file of its folder.
@@ -144,8 +149,18 @@ impl Server {
     }
 }
 
-async fn serve(folder: &Path, flags: &[&str]) -> (Process, SocketAddr) {
+async fn serve(folder: &Path, flags: &[&str], files_max: Option<u64>) -> (Process, SocketAddr) {
     let mut command = digota(&["serve"]);
+    if let Some(files) = files_max {
+        let program = command.get_program().to_owned();
+        command = Command::new("prlimit");
+        command
+            .env_clear()
+            .arg(format!("--nofile={files}:{files}"))
+            .arg(program)
+            .arg("serve")
+            .stdin(Stdio::null());
+    }
     command.args(flags).current_dir(folder);
     let mut process = Process::spawn(command);
     let address = process.address("serving").await;
