@@ -32,12 +32,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("digota-planted", &["digota-core", "digota-oracle"]),
     ("digota-model", &["digota-core", "digota-oracle", "digota-planted"]),
     ("digota-faults", &["digota-proto", "digota-oracle"]),
+    ("digota-storm", &["digota-proto"]),
     ("xtask", &[]),
 ];
 
 /// Libraries, each with the crates that may use them. A library stands for its family: `tonic` for `tonic-health` too.
 const LIBRARIES: &[(&str, &[&str])] = &[
-    ("tonic", &["digota-proto", "digota-grpc", "digota", "digota-load", "digota-faults"]),
+    ("tonic", &["digota-proto", "digota-grpc", "digota", "digota-load", "digota-faults", "digota-storm"]),
     // The judge of faults reads the database with its own eyes.
     ("rusqlite", &["digota-storage", "digota-faults"]),
     ("reqwest", &["digota-gateway"]),
@@ -129,7 +130,7 @@ mod tests {
         assert_eq!(
             found,
             [
-                "crates/a/Cargo.toml:6: tonic is for digota-proto, digota-grpc, digota, digota-load, digota-faults only; do this there"
+                "crates/a/Cargo.toml:6: tonic is for digota-proto, digota-grpc, digota, digota-load, digota-faults, digota-storm only; do this there"
             ]
         );
         assert_eq!(findings("digota-grpc", "rusqlite.workspace = true").len(), 1);

@@ -1,0 +1,284 @@
+//! Overload: ten times what the server can serve, asked whether it answers or not.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::{Args, ValueEnum};
+use digota_proto::orderpb;
+use digota_proto::orderpb::order_service_client::OrderServiceClient;
+use hdrhistogram::Histogram;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use crate::honest::{Market, latencies, order, record};
+use crate::pulse::Pulse;
+use crate::report;
+use crate::world::World;
+
+/// The least share of the peak that must be served in an overload, in per cent.
+const GOODPUT_MIN: u64 = 80;
+/// How long a refusal may take, but for one in a hundred.
+const REFUSAL_MAX: Duration = Duration::from_millis(50);
+/// How soon after an overload calls must be answered as before it.
+const RECOVERY_MAX: Duration = Duration::from_secs(10);
+/// How much more memory the server may hold in an overload, in KiB.
+const MORE_MEMORY_KIB: u64 = 512 * 1024;
+/// How long a client waits.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// `digota-storm overload`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// What is called
+    #[arg(long, value_enum, default_value_t = What::List)]
+    call: What,
+    /// How many times the peak is asked
+    #[arg(long, default_value_t = 10)]
+    times: u64,
+    /// How long the peak is measured, and how long the overload lasts, in seconds
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Calls at once where the peak is measured
+    #[arg(long, default_value_t = 64)]
+    at_once: usize,
+    /// Connections; a client may have 64
+    #[arg(long, default_value_t = 48)]
+    connections: usize,
+    /// Orders to list
+    #[arg(long, default_value_t = 1000)]
+    orders: usize,
+    /// Judges what was answered and what was left behind, and not how long it took
+    #[arg(long)]
+    counts_only: bool,
+    /// Lines for the top of the server's settings
+    #[arg(long, default_value = "")]
+    settings: String,
+    /// The digota to overload; without it, the one beside this program
+    #[arg(long, value_name = "PATH")]
+    bin: Option<PathBuf>,
+}
+
+/// What is called.
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// A page of 200 orders: the processor
+    List,
+    /// A new order: the storage
+    Order,
+}
+
+impl What {
+    async fn call(self, channel: Channel, sku: &str) -> Result<(), Status> {
+        match self {
+            What::Order => order(channel, sku).await,
+            What::List => {
+                let mut request =
+                    tonic::Request::new(orderpb::ListRequest { limit: 200, ..Default::default() });
+                request.set_timeout(DEADLINE);
+                OrderServiceClient::new(channel).list(request).await.map(|_| ())
+            }
+        }
+    }
+}
+
+/// Overloads, and judges.
+pub(crate) async fn run(options: &Options) -> Result<()> {
+    let world = World::start(options.bin.as_deref(), &options.settings)?;
+    let market = Market::open(&world.channel()?).await?;
+    let channels: Vec<Channel> = (0..options.connections).map(|_| world.channel()).collect::<Result<_>>()?;
+    let crowd = Arc::new(Crowd { what: options.call, market, channels, next: AtomicUsize::new(0) });
+    for _ in 0..options.orders {
+        order(crowd.channel(), &crowd.market.skus[0]).await?;
+    }
+    let seconds = Duration::from_secs(options.seconds);
+    let quiet = crowd.latency().await?;
+    let peak = crowd.closed(options.at_once, seconds).await? / options.seconds;
+    ensure!(peak > 0, "nothing was served");
+    println!("peak: {peak} calls/s with {} at once; one call alone takes {quiet:?}", options.at_once);
+    let before = Pulse::of(world.pid())?;
+    let seen = crowd.open(peak * options.times, seconds, world.pid()).await?;
+    let recovered = crowd.recovery(quiet * 3).await;
+    let goodput = seen.served / options.seconds;
+    let share = goodput * 100 / peak;
+    let refusal = Duration::from_micros(seen.refusals.value_at_quantile(0.99));
+    let line = json!({
+        "peak_per_second": peak, "asked": seen.asked, "asked_per_second": seen.asked / options.seconds,
+        "goodput_per_second": goodput, "goodput_percent": share, "refused": seen.refusals.len(),
+        "refusal_p50_us": seen.refusals.value_at_quantile(0.5), "refusal_p99_us": seen.refusals.value_at_quantile(0.99),
+        "served_p50_us": seen.served_in.value_at_quantile(0.5), "served_p99_us": seen.served_in.value_at_quantile(0.99),
+        "memory_before_mib": before.memory_kib / 1024, "memory_peak_mib": seen.peak_kib / 1024,
+        "recovered_ms": recovered.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+    });
+    report::row("overload", &line);
+    report::keep("overload.jsonl", line)?;
+    drop(crowd);
+    println!("stopped in {:?}", world.stop()?);
+    let mut complaints = Vec::new();
+    if !seen.other.is_empty() {
+        complaints.push(format!(
+            "{} calls were neither served nor refused: {}",
+            seen.other.len(),
+            seen.other[0]
+        ));
+    }
+    if seen.refusals.is_empty() || seen.served == 0 {
+        complaints.push("nothing was refused, or nothing served: that was no overload".to_owned());
+    }
+    if seen.peak_kib > before.memory_kib + MORE_MEMORY_KIB {
+        complaints.push(format!("it held {} MiB", seen.peak_kib / 1024));
+    }
+    if recovered.is_none() {
+        complaints.push(format!("it had not recovered after {RECOVERY_MAX:?}"));
+    }
+    if !options.counts_only && share < GOODPUT_MIN {
+        complaints.push(format!("{share} % of the peak were served"));
+    }
+    if !options.counts_only && refusal > REFUSAL_MAX {
+        complaints.push(format!("refusals took {refusal:?}"));
+    }
+    ensure!(complaints.is_empty(), "{}", complaints.join("; "));
+    println!("it bent, and did not break");
+    Ok(())
+}
+
+/// Those who call.
+struct Crowd {
+    what: What,
+    market: Market,
+    channels: Vec<Channel>,
+    next: AtomicUsize,
+}
+
+/// What became of an overload.
+struct Overload {
+    asked: u64,
+    served: u64,
+    served_in: Histogram<u64>,
+    refusals: Histogram<u64>,
+    other: Vec<String>,
+    peak_kib: u64,
+}
+
+impl Crowd {
+    fn channel(&self) -> Channel {
+        self.channels[self.next.fetch_add(1, Ordering::Relaxed) % self.channels.len()].clone()
+    }
+
+    async fn call(&self) -> Result<(), Status> {
+        self.what.call(self.channel(), &self.market.skus[0]).await
+    }
+
+    /// How long a call takes that is alone: the slowest of a few.
+    async fn latency(&self) -> Result<Duration> {
+        let mut slowest = Duration::ZERO;
+        for _ in 0..50 {
+            let since = Instant::now();
+            self.call().await?;
+            slowest = slowest.max(since.elapsed());
+        }
+        Ok(slowest)
+    }
+
+    /// How many calls are served where so many are always under way.
+    async fn closed(self: &Arc<Self>, at_once: usize, time: Duration) -> Result<u64> {
+        let until = Instant::now() + time;
+        let mut clients = JoinSet::new();
+        for _ in 0..at_once {
+            let crowd = Arc::clone(self);
+            clients.spawn(async move {
+                let mut served = 0u64;
+                while Instant::now() < until {
+                    crowd.call().await?;
+                    served += u64::from(Instant::now() < until);
+                }
+                Ok::<u64, Status>(served)
+            });
+        }
+        let mut served = 0;
+        while let Some(client) = clients.join_next().await {
+            served += client??;
+        }
+        Ok(served)
+    }
+
+    /// Calls so many times a second, whether there are answers or not.
+    async fn open(self: &Arc<Self>, per_second: u64, time: Duration, pid: u32) -> Result<Overload> {
+        let seen = Arc::new(Mutex::new(Overload {
+            asked: 0,
+            served: 0,
+            served_in: latencies()?,
+            refusals: latencies()?,
+            other: Vec::new(),
+            peak_kib: 0,
+        }));
+        let (start, tick) = (Instant::now(), Duration::from_millis(5));
+        let until = start + time;
+        let (mut calls, mut asked) = (JoinSet::new(), 0u64);
+        while Instant::now() < until {
+            let due = per_second * u64::try_from(start.elapsed().as_millis())? / 1000;
+            while asked < due {
+                asked += 1;
+                let (crowd, seen) = (Arc::clone(self), Arc::clone(&seen));
+                calls.spawn(async move {
+                    let since = Instant::now();
+                    let answer = crowd.call().await;
+                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    seen.note(since.elapsed(), Instant::now() < until, answer);
+                });
+            }
+            while calls.try_join_next().is_some() {}
+            let memory = Pulse::of(pid)?.memory_kib;
+            {
+                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.peak_kib = seen.peak_kib.max(memory);
+            }
+            sleep_until(Instant::now() + tick).await;
+        }
+        while calls.join_next().await.is_some() {}
+        let seen = Arc::try_unwrap(seen).map_err(|_| anyhow::anyhow!("a call is still under way"))?;
+        Ok(Overload { asked, ..seen.into_inner().unwrap_or_else(PoisonError::into_inner) })
+    }
+
+    /// How long until ten calls in a row are answered, each within this time.
+    async fn recovery(&self, within: Duration) -> Option<Duration> {
+        let since = Instant::now();
+        let mut good = 0;
+        while since.elapsed() < RECOVERY_MAX {
+            let sent = Instant::now();
+            let fine = self.call().await.is_ok() && sent.elapsed() <= within;
+            good = if fine { good + 1 } else { 0 };
+            if good == 10 {
+                return Some(since.elapsed());
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        None
+    }
+}
+
+impl Overload {
+    fn note(&mut self, latency: Duration, in_time: bool, answer: Result<(), Status>) {
+        match answer {
+            Ok(()) => {
+                self.served += u64::from(in_time);
+                record(&mut self.served_in, latency);
+            }
+            Err(status) if is_refusal(&status) => record(&mut self.refusals, latency),
+            Err(status) => self.other.push(format!("{:?}: {}", status.code(), status.message())),
+        }
+    }
+}
+
+/// Whether the server said that it has too much to do, and when to come again.
+fn is_refusal(status: &Status) -> bool {
+    let details = status.get_error_details();
+    let reason = details.error_info().map(|info| info.reason.as_str());
+    status.code() == Code::ResourceExhausted && reason == Some("OVERLOADED") && details.retry_info().is_some()
+}
