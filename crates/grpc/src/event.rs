@@ -80,7 +80,7 @@ impl Follower {
             let more = self.edge.shop.store().events(self.after, BATCH).await.map_err(Error::from);
             self.ready = more.map_err(status::of)?.into_iter();
             if self.ready.len() == 0 {
-                tokio::time::sleep(POLL).await;
+                self.edge.shop.clock().sleep(POLL).await;
             }
         }
     }

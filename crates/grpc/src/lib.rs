@@ -34,7 +34,7 @@ use digota_proto::paymentpb::payment_service_server::PaymentServiceServer;
 use digota_proto::productpb::product_service_server::ProductServiceServer;
 use digota_proto::skupb::sku_service_server::SkuServiceServer;
 use tokio_util::task::TaskTracker;
-use tonic::service::Routes;
+use tonic::service::{Routes, RoutesBuilder};
 
 pub use crowd::{Connected, Crowd, Share};
 pub use limits::{Limits, Rates};
@@ -56,19 +56,11 @@ pub struct Edge {
     pub tasks: TaskTracker,
 }
 
-/// Every service, behind the gate's back: a [`gate::GateLayer`] goes in front.
+/// Every service and reflection, behind the gate's back: a [`gate::GateLayer`] goes in front.
 ///
 /// # Errors
 /// Where the descriptors built into the binary can't be read: a broken build.
 pub fn routes(edge: Edge, limits: &Limits) -> Result<Routes, tonic_reflection::server::Error> {
-    let edge = Arc::new(edge);
-    macro_rules! service {
-        ($server:ident, $handler:path) => {
-            $server::new($handler(Arc::clone(&edge)))
-                .max_decoding_message_size(limits.request_bytes_max)
-                .max_encoding_message_size(REPLY_MAX)
-        };
-    }
     // Names what is served here, and of reflection itself the version that answers.
     let reflection = |version: &str| {
         let services = access::services().into_iter();
@@ -78,14 +70,27 @@ pub fn routes(edge: Edge, limits: &Limits) -> Result<Routes, tonic_reflection::s
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
         named.fold(builder, |builder, name| builder.with_service_name(name))
     };
+    let mut routes = services(edge, limits);
+    routes.add_service(reflection(".v1.").build_v1()?).add_service(reflection(".v1alpha.").build_v1alpha()?);
+    Ok(routes.routes())
+}
+
+/// The shop's own services, behind the gate's back.
+pub fn services(edge: Edge, limits: &Limits) -> RoutesBuilder {
+    let edge = Arc::new(edge);
+    macro_rules! service {
+        ($server:ident, $handler:path) => {
+            $server::new($handler(Arc::clone(&edge)))
+                .max_decoding_message_size(limits.request_bytes_max)
+                .max_encoding_message_size(REPLY_MAX)
+        };
+    }
     let mut routes = Routes::builder();
     routes
         .add_service(service!(ProductServiceServer, product::Products))
         .add_service(service!(SkuServiceServer, sku::Skus))
         .add_service(service!(OrderServiceServer, order::Orders))
         .add_service(service!(PaymentServiceServer, payment::Payments))
-        .add_service(service!(EventServiceServer, event::Events))
-        .add_service(reflection(".v1.").build_v1()?)
-        .add_service(reflection(".v1alpha.").build_v1alpha()?);
-    Ok(routes.routes())
+        .add_service(service!(EventServiceServer, event::Events));
+    routes
 }

@@ -10,6 +10,7 @@ use digota_core::shop::{Key, Shop, Terms};
 use digota_core::{Error, Result};
 use digota_proto::orderpb::PayRequest;
 use digota_proto::paymentpb::{Card, ChargeRequest};
+use futures_util::future::{Either, select};
 use http::HeaderMap;
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -102,10 +103,13 @@ impl Edge {
         let (progress, answer_by) = (terms.progress.clone(), terms.answer_by);
         let task = self.tasks.spawn(run(Arc::clone(&self.shop), terms));
         let wait = answer_by.since(self.shop.now()) + PATIENCE;
-        match tokio::time::timeout(wait, task).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(failure)) => Err(Error::internal(format!("a request ended badly: {failure}"))),
-            Err(_) => Err(Error::Pending { charge: progress.charge() }),
+        let clock = Arc::clone(self.shop.clock());
+        match select(task, clock.sleep(wait)).await {
+            Either::Left((Ok(result), _)) => result,
+            Either::Left((Err(failure), _)) => {
+                Err(Error::internal(format!("a request ended badly: {failure}")))
+            }
+            Either::Right(_) => Err(Error::Pending { charge: progress.charge() }),
         }
     }
 }
