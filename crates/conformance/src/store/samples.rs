@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use digota_core::event::Event;
 use digota_core::port::store::{Batch, Change, KeyEntry, KeyScope, Keys, Kind, Record, Write};
+use digota_core::testing::chance::scatter;
 use digota_core::time::Timestamp;
 use uuid::Uuid;
 
@@ -11,14 +12,6 @@ static TICKS: AtomicU64 = AtomicU64::new(1);
 
 fn tick() -> u64 {
     TICKS.fetch_add(1, Ordering::Relaxed)
-}
-
-/// A number that looks random and is the same for the same `n` (splitmix64).
-pub(super) fn scatter(n: u64) -> u64 {
-    let z = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 /// A new id; later ones are not greater.

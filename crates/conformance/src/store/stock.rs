@@ -5,11 +5,12 @@ use std::sync::Arc;
 use digota_core::port::Store;
 use digota_core::port::store::{Change, Kind, Refusal, Write};
 use digota_core::stock::{Movement, MovementKind, ON_HAND_MAX, Shortage, Stock};
+use digota_core::testing::chance::scatter;
 use uuid::Uuid;
 
 use super::Bed;
 use super::drive::{pieces, put, refusal, refused, stock, stocked, together, winners};
-use super::samples::{batch, by_hand, id, scatter, shift};
+use super::samples::{batch, by_hand, id, shift};
 
 /// Compared with [`Stock::moved`], which states the rules; quantities that make no sense only must do no harm.
 pub(super) async fn stock_never_goes_negative(bed: Bed) {

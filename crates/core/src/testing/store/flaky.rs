@@ -13,6 +13,7 @@ use crate::port::store::{
     Resolution, StoreError, Total,
 };
 use crate::stock::{Movement, Stock};
+use crate::testing::chance::scatter;
 use crate::time::Timestamp;
 
 /// What happens to a commit.
@@ -97,14 +98,6 @@ impl<S: Store> Flaky<S> {
 
 fn unknown() -> CommitError {
     CommitError::Unknown("lost by the test's script".to_owned())
-}
-
-/// A number that looks random and is the same for the same `n` (splitmix64).
-fn scatter(n: u64) -> u64 {
-    let z = n.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 #[async_trait]
