@@ -73,6 +73,11 @@ fn one_attempt_at_a_time(journal: &[Entry], found: &mut Found) {
         if entry.is_open() {
             open.insert(entry.attempt);
         }
+        // What was made impossible before begins nothing, however late it comes.
+        if entry.status == "canceled" {
+            open.remove(&entry.attempt);
+            continue;
+        }
         found.insist(
             open.iter().all(|id| *id == entry.attempt),
             ONE_OPEN,
