@@ -33,12 +33,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("digota-model", &["digota-core", "digota-oracle", "digota-planted"]),
     ("digota-faults", &["digota-proto", "digota-oracle"]),
     ("digota-storm", &["digota-proto"]),
+    ("digota-sim", &["digota-core", "digota-proto", "digota-grpc", "digota-oracle"]),
     ("xtask", &[]),
 ];
 
 /// Libraries, each with the crates that may use them. A library stands for its family: `tonic` for `tonic-health` too.
 const LIBRARIES: &[(&str, &[&str])] = &[
-    ("tonic", &["digota-proto", "digota-grpc", "digota", "digota-load", "digota-faults", "digota-storm"]),
+    ("tonic", &["digota-proto", "digota-grpc", "digota", "digota-load", "digota-faults", "digota-storm", "digota-sim"]),
     // The judge of faults reads the database with its own eyes.
     ("rusqlite", &["digota-storage", "digota-faults"]),
     ("reqwest", &["digota-gateway"]),
@@ -130,7 +131,7 @@ mod tests {
         assert_eq!(
             found,
             [
-                "crates/a/Cargo.toml:6: tonic is for digota-proto, digota-grpc, digota, digota-load, digota-faults, digota-storm only; do this there"
+                "crates/a/Cargo.toml:6: tonic is for digota-proto, digota-grpc, digota, digota-load, digota-faults, digota-storm, digota-sim only; do this there"
             ]
         );
         assert_eq!(findings("digota-grpc", "rusqlite.workspace = true").len(), 1);

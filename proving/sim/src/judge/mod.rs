@@ -1,0 +1,97 @@
+//! The verdict on a schedule that was played: the oracle's, and what the world itself saw that must never happen.
+
+mod history;
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Formatter};
+
+use digota_oracle::{Evidence, When, memory};
+
+use crate::plan::{Plan, What};
+use crate::run::{Played, play};
+use crate::stage::at_once;
+use crate::world::Trace;
+
+/// What came of a schedule.
+pub struct Verdict {
+    /// What must never be.
+    pub violations: Vec<Breach>,
+    /// How often what went wrong or was remarkable.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// What happened.
+    pub trace: Trace,
+}
+
+/// Something that must never be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Which rule is broken.
+    pub rule: String,
+    /// By what, and how.
+    pub text: String,
+}
+
+impl Display for Breach {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.rule, self.text)
+    }
+}
+
+impl Verdict {
+    /// Whether this rule is broken.
+    pub fn breaks(&self, rule: &str) -> bool {
+        self.violations.iter().any(|breach| breach.rule == rule)
+    }
+}
+
+/// Plays a schedule and judges it. `loud` keeps the trace's lines.
+pub fn play_and_judge(plan: &Plan, loud: bool) -> Verdict {
+    let played = play(plan, loud);
+    let violations = judge(&played);
+    let counts = counts(plan, &played);
+    let trace = played.stage.world.trace();
+    played.stage.end();
+    Verdict { violations, counts, trace }
+}
+
+fn judge(played: &Played) -> Vec<Breach> {
+    let stage = &played.stage;
+    let alarm = |text: String| Breach { rule: "alarm".to_owned(), text };
+    let mut found: Vec<Breach> = stage.alarms().into_iter().map(alarm).collect();
+    let books = match at_once(memory::books(&stage.store, &stage.store)) {
+        Ok(books) => books,
+        Err(error) => {
+            found.push(alarm(error.to_string()));
+            return found;
+        }
+    };
+    let history = history::of(&played.people);
+    // Where nobody follows, the store's own list stands for what was received.
+    let events =
+        if stage.setup.follower { played.people.known().followed.clone() } else { books.events.clone() };
+    let evidence = Evidence { history, journal: memory::journal(&stage.gateway), books, events };
+    let breaches = digota_oracle::judge(&evidence, When::AtRest).into_iter().map(|violation| Breach {
+        rule: violation.rule.to_string(),
+        text: format!("{}: {}", violation.about, violation.how),
+    });
+    found.extend(breaches);
+    found
+}
+
+fn counts(plan: &Plan, played: &Played) -> BTreeMap<&'static str, u64> {
+    let mut counts = played.stage.world.counts();
+    if plan.setup.always_yes {
+        *counts.entry("locks that say always yes").or_default() += 1;
+    }
+    let known = played.people.known();
+    let paid = |order: usize| {
+        let pays = known
+            .calls
+            .iter()
+            .filter(move |(_, call)| matches!(call.what, What::Pay { order: paid, .. } if paid == order));
+        pays.filter(|(number, _)| known.made(**number).is_some()).count()
+    };
+    let joins = known.calls.keys().filter(|order| paid(**order) > 1).count();
+    *counts.entry("joins").or_default() += joins as u64;
+    counts
+}
