@@ -17,7 +17,7 @@ use super::changes::Changes;
 use super::keys::{Answer, insist};
 use super::orders::wrong_status;
 use super::seen::Seen;
-use super::settle::Open;
+use super::settle::{Open, unsure};
 use super::{Shop, Terms};
 use crate::error::{Error, Reason, Result};
 use crate::id::{AttemptId, ChargeId, OrderId, SkuId};
@@ -316,15 +316,10 @@ impl Shop {
 
     /// A buyer who can't be shown a challenge can't pass it: the charge is made impossible, so that another card can be tried.
     async fn give_up_challenge(&self, open: Open, terms: &Terms) -> Result<Open> {
-        let gateway = self.gateway(open.attempt.provider)?;
-        if !gateway.capabilities().cancel {
+        if !self.gateway(open.attempt.provider)?.capabilities().cancel {
             return Ok(open);
         }
-        let answer = gateway.cancel(&Self::lookup(&open.attempt)).await;
-        let seen = match Seen::of(&open.attempt, answer) {
-            Seen { verdict: super::seen::Verdict::NotExecuted(_), .. } => Seen::authentication_required(),
-            other => other,
-        };
+        let seen = self.make_impossible(&open.attempt).await?;
         self.report(open, seen, terms).await
     }
 
@@ -341,12 +336,12 @@ impl Shop {
                 let order = if known { open.order } else { None };
                 let order = match order {
                     Some(order) => order,
-                    None => self.reread(attempt.subject(), terms).await?,
+                    None => self.told_of(&attempt, attempt.subject(), terms).await?,
                 };
                 Ok(Paid { order, pending: None })
             }
             None if terms.allow_pending => self.still_pending(&attempt).await,
-            None => Err(self.unsettled(&attempt)),
+            None => Err(unsettled(&attempt)),
         }
     }
 
@@ -358,34 +353,40 @@ impl Shop {
         }
         terms.progress.reached(first.charge);
         let attempt = self.outcome(id, terms).await?;
-        match self.verdict(&attempt) {
-            Ok(None) if terms.allow_pending => self.still_pending(&attempt).await,
-            // Whatever it waits for, a challenge included, the first one's buyer may still bring it about.
-            Ok(None) => Err(Error::Pending { charge: Some(attempt.charge) }),
-            Ok(Some(())) => {
-                let order = self.reread::<Order>(attempt.subject(), terms).await?;
-                self.keep_joined(terms, &attempt, &Ok(order.clone().into())).await;
-                Ok(Paid { order, pending: None })
-            }
-            Err(error) => {
-                if error.is_final() {
-                    self.keep_joined(terms, &attempt, &Err(error.clone())).await;
-                }
-                Err(error)
-            }
-        }
+        let answer = match self.verdict(&attempt) {
+            Ok(None) if terms.allow_pending => return self.still_pending(&attempt).await,
+            Ok(None) => return Err(unsettled(&attempt)),
+            Ok(Some(())) => Ok(self.told_of::<Order>(&attempt, attempt.subject(), terms).await?),
+            Err(error) => Err(error),
+        };
+        let order = self.keep_joined(terms, &attempt, answer).await?;
+        Ok(Paid { order, pending: None })
     }
 
-    /// Keeps the answer of a joined attempt for the joiner's own key too. The answer is true whether or not it can be kept.
-    async fn keep_joined(&self, terms: &Terms, attempt: &Attempt, answer: &Result<Answer>) {
+    /// Keeps the answer of a joined attempt for the joiner's own key too, and returns what the key tells from then on. What can't
+    /// be kept is not told: a repetition would be told something else.
+    async fn keep_joined(&self, terms: &Terms, attempt: &Attempt, answer: Result<Order>) -> Result<Order> {
         let own = terms.key.as_ref().filter(|key| attempt.client_key.as_ref() != Some(&key.scope));
-        let mut changes = Changes::new(self);
-        if own.is_none() || changes.settle_key(own, answer).is_err() {
-            return;
+        let kept: Result<Answer> = match &answer {
+            Ok(order) => Ok(order.clone().into()),
+            Err(error) if error.is_final() => Err(error.clone()),
+            Err(_) => return answer,
+        };
+        if own.is_none() {
+            return answer;
         }
+        // Nobody waits any more, and whoever asked again since may have been told already that the order is paid.
+        if self.now() >= terms.answer_by {
+            return Err(unsettled(attempt));
+        }
+        let mut changes = Changes::new(self);
+        changes.settle_key(own, &kept)?;
         match changes.commit().await {
-            Ok(_) | Err(CommitError::Refused(Refusal::KeyTaken)) => {}
-            Err(error) => tracing::warn!(?error, "could not keep the answer of a joined payment"),
+            Ok(_) => answer,
+            Err(CommitError::Refused(Refusal::KeyTaken)) => {
+                self.or_replay(terms, Refusal::KeyTaken.into()).await
+            }
+            Err(error) => Err(unsure(&error.into(), terms)),
         }
     }
 
@@ -408,17 +409,6 @@ impl Shop {
         }
     }
 
-    /// What to tell a caller who wants final answers only, when there is none in time.
-    pub(super) fn unsettled(&self, attempt: &Attempt) -> Error {
-        if attempt.state == AttemptState::RequiresAction {
-            let seen = Seen::authentication_required();
-            if let super::seen::Verdict::Declined(decline) = seen.verdict {
-                return Error::Declined(decline);
-            }
-        }
-        Error::Pending { charge: Some(attempt.charge) }
-    }
-
     async fn attempt_of_key(&self, terms: &Terms) -> Result<Option<AttemptId>> {
         let Some(key) = &terms.key else { return Ok(None) };
         let Some(entry) = self.store.key(&key.scope).await? else { return Ok(None) };
@@ -427,6 +417,12 @@ impl Shop {
         }
         Ok(entry.attempt.map(AttemptId))
     }
+}
+
+/// What to tell a caller who wants final answers only, when there is none in time. A challenge that is still open is none either:
+/// its buyer may pass it.
+pub(super) fn unsettled(attempt: &Attempt) -> Error {
+    Error::Pending { charge: Some(attempt.charge) }
 }
 
 /// What a new charge is made of.

@@ -218,7 +218,9 @@ impl Shop {
         Ok(Verdict::Absent.into())
     }
 
-    async fn make_impossible(&self, attempt: &Attempt) -> Result<Seen> {
+    /// Makes sure that an attempt can't succeed any more. Only an answer says so: where the gateway could not be asked, what was
+    /// known before still holds.
+    pub(super) async fn make_impossible(&self, attempt: &Attempt) -> Result<Seen> {
         let gateway = self.gateway(attempt.provider)?;
         let late = attempt.state == AttemptState::RequiresAction;
         Ok(match gateway.cancel(&Self::lookup(attempt)).await {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::changes::Changes;
-use super::checkout::ChargeDraft;
+use super::checkout::{ChargeDraft, unsettled};
 use super::keys::insist;
 use super::seen::Seen;
 use super::settle::Open;
@@ -334,9 +334,9 @@ impl Shop {
         let known = open.attempt.state.is_final() || terms.allow_pending;
         let attempt = if known { open.attempt.clone() } else { self.outcome(open.attempt.id, terms).await? };
         match self.verdict(&attempt)? {
-            None if !terms.allow_pending => Err(self.unsettled(&attempt)),
+            None if !terms.allow_pending => Err(unsettled(&attempt)),
             _ if known => Ok(open.charge),
-            _ => self.reread(attempt.charge.0, terms).await,
+            _ => self.told_of(&attempt, attempt.charge.0, terms).await,
         }
     }
 }

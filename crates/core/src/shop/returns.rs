@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use super::changes::Changes;
-use super::checkout::Paid;
+use super::checkout::{Paid, unsettled};
 use super::keys::insist;
 use super::orders::wrong_status;
 use super::payments::{Asked, refundable};
@@ -176,9 +176,12 @@ impl Shop {
         };
         match (self.verdict(&attempt)?, open.order) {
             (Some(()), Some(order)) if final_now => Ok(Paid { order, pending: None }),
-            (Some(()), _) => Ok(Paid { order: self.reread(attempt.subject(), terms).await?, pending: None }),
+            (Some(()), _) => {
+                let order = self.told_of(&attempt, attempt.subject(), terms).await?;
+                Ok(Paid { order, pending: None })
+            }
             (None, Some(order)) if terms.allow_pending => Ok(Paid { order, pending: Some(open.charge) }),
-            (None, _) => Err(self.unsettled(&attempt)),
+            (None, _) => Err(unsettled(&attempt)),
         }
     }
 }

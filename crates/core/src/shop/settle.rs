@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::changes::Changes;
-use super::keys::Answer as Stored;
+use super::keys::{Answer as Stored, Kept};
 use super::seen::{Seen, Verdict};
 use super::{Shop, Terms};
 use crate::error::{Error, Result};
@@ -93,6 +93,21 @@ impl Shop {
         terms: &Terms,
     ) -> Result<T> {
         self.load(id).await.map_err(|error| unsure(&error, terms))
+    }
+
+    /// What a caller is told of an attempt that somebody else ended: the answer that the key has, so that a repetition is told the
+    /// same, or, without one, the thing as it is now.
+    pub(super) async fn told_of<T>(&self, attempt: &Attempt, id: uuid::Uuid, terms: &Terms) -> Result<T>
+    where
+        T: super::records::Document + TryFrom<Kept, Error = Error>,
+    {
+        let key = terms.key.as_ref().filter(|key| attempt.client_key.as_ref() == Some(&key.scope));
+        if key.is_some()
+            && let Some(answer) = self.replay(terms).await.map_err(|error| unsure(&error, terms))?
+        {
+            return Ok(answer);
+        }
+        self.reread(id, terms).await
     }
 
     /// Waits until an attempt's outcome is known or the caller must have an answer.
@@ -425,7 +440,7 @@ pub(super) fn take_back(
 }
 
 /// After commit A, trouble of the storage no longer means that nothing happened: the outcome is only not known yet.
-fn unsure(error: &Error, terms: &Terms) -> Error {
+pub(super) fn unsure(error: &Error, terms: &Terms) -> Error {
     tracing::warn!(?error, "could not write or read what became of an attempt; the janitor will");
     Error::Pending { charge: terms.progress.charge() }
 }
