@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use digota_sim::judge::{self, Verdict};
-use digota_sim::plan::Plan;
+use digota_sim::plan::{Broken, Plan};
 use digota_sim::report::Report;
 use digota_sim::shrink::shrink;
 
@@ -37,6 +37,9 @@ enum Command {
         /// Prints one line of JSON instead of a table
         #[arg(long)]
         json: bool,
+        /// Breaks a promise of the world on purpose, to see that it is noticed and what that looks like
+        #[arg(long)]
+        broken: Option<Broken>,
     },
     /// Plays one schedule, and prints it, what happened, and what is wrong with it
     Replay {
@@ -59,7 +62,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/proving"
 
 fn main() -> ExitCode {
     let verdict = match Cli::parse().command {
-        Command::Run { seeds, json } => run(seeds, json),
+        Command::Run { seeds, json, broken } => run(seeds, json, broken),
         Command::Replay { schedule, quiet } => replay(&schedule, quiet),
     };
     match verdict {
@@ -78,11 +81,12 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     if range.is_empty() { Err("there is no seed in it".to_owned()) } else { Ok(range) }
 }
 
-fn run(seeds: Range<u64>, json: bool) -> Result<()> {
+fn run(seeds: Range<u64>, json: bool, broken: Option<Broken>) -> Result<()> {
     let (mut report, mut progress) = (Report::new(), Progress::new(seeds.end - seeds.start));
     let mut failed = 0;
     for seed in seeds {
-        let plan = Plan::draw(seed);
+        let mut plan = Plan::draw(seed);
+        plan.setup.broken = broken;
         let verdict = judge::play_and_judge(&plan, false);
         let texts: Vec<String> = verdict.violations.iter().map(ToString::to_string).collect();
         report.add(seed, verdict.trace.hash(), &verdict.counts, &texts);

@@ -30,8 +30,8 @@ pub struct Played {
     pub stage: Arc<Stage>,
     /// Who did it.
     pub people: Arc<People>,
-    /// When everything was mended.
-    pub mended: Micros,
+    /// How many calls the first node had made when everything was mended.
+    pub calls_until_mended: u64,
 }
 
 /// Plays a schedule to its end.
@@ -46,6 +46,7 @@ pub fn play(plan: &Plan, loud: bool) -> Played {
     assert!(opened, "the market does not open");
     begin(plan, &stage, &people);
     world.run(ms(plan.length()) + AFTERMATH, || false);
+    let calls_until_mended = stage.faults().calls(0);
     mend(&stage);
     let mended = world.now();
     world.run(mended + LAST_WORDS, || people.are_done());
@@ -56,7 +57,7 @@ pub fn play(plan: &Plan, loud: bool) -> Played {
     come_to_rest(&stage, &people, world.now());
     let last = at_once(stage.store.last_position()).map_or(0, u64::cast_signed);
     world.run(world.now() + ms(10_000), || people.has_followed(last));
-    Played { stage, people, mended }
+    Played { stage, people, calls_until_mended }
 }
 
 /// Has people do something together, until it is done.

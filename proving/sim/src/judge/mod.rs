@@ -47,14 +47,15 @@ impl Verdict {
 /// Plays a schedule and judges it. `loud` keeps the trace's lines.
 pub fn play_and_judge(plan: &Plan, loud: bool) -> Verdict {
     let played = play(plan, loud);
-    let violations = judge(&played);
+    let violations = judge_played(&played);
     let counts = counts(plan, &played);
     let trace = played.stage.world.trace();
     played.stage.end();
     Verdict { violations, counts, trace }
 }
 
-fn judge(played: &Played) -> Vec<Breach> {
+/// Judges a world after its end.
+pub fn judge_played(played: &Played) -> Vec<Breach> {
     let stage = &played.stage;
     let alarm = |text: String| Breach { rule: "alarm".to_owned(), text };
     let mut found: Vec<Breach> = stage.alarms().into_iter().map(alarm).collect();

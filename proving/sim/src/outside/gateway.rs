@@ -115,13 +115,13 @@ impl FarGateway {
     /// A question about an attempt, or its end.
     async fn inquire<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&ScriptedGateway) -> Result<T, GatewayError> + Send + 'static,
+        ask: impl FnOnce(&Stage) -> Result<T, GatewayError> + Send + 'static,
     ) -> Result<T, GatewayError> {
         let (line, world) = (&self.0, self.0.world());
         let number = line.begin(Step::Lookup).await;
         let (there, back) = (world.span(SPAN.0, SPAN.1 / 4), world.span(SPAN.0, SPAN.1 / 4));
         let answer = match self.reaches() {
-            Fate::Arrives => line.ask(there, back, move |stage| ask(&stage.gateway)).await,
+            Fate::Arrives => line.ask(there, back, ask).await,
             Fate::Lost(Lost::Refused) => {
                 world.letter(line.process, NOBODY, ()).await;
                 Err(self.not_executed())
@@ -130,7 +130,7 @@ impl FarGateway {
             Fate::Lost(_) => {
                 if world.roll(2) == 0 {
                     let stage = Arc::clone(&line.stage);
-                    world.after(there, move |_| drop(ask(&stage.gateway)));
+                    world.after(there, move |_| drop(ask(&stage)));
                 }
                 world.letter(line.process, self.limit(), ()).await;
                 Err(GatewayError::Unknown("no answer".to_owned()))
@@ -170,7 +170,7 @@ impl Gateway for FarGateway {
 
     async fn prepare(&self, call: &Call, intent: &Intent) -> Result<String, GatewayError> {
         let (call, intent) = (call.clone(), intent.clone());
-        self.inquire(move |gateway| at_once(gateway.prepare(&call, &intent))).await
+        self.inquire(move |stage| at_once(stage.gateway.prepare(&call, &intent))).await
     }
 
     async fn charge(
@@ -223,11 +223,11 @@ impl Gateway for FarGateway {
 
     async fn find(&self, lookup: &Lookup) -> Result<Finding, GatewayError> {
         let lookup = lookup.clone();
-        self.inquire(move |gateway| at_once(gateway.find(&lookup))).await
+        self.inquire(move |stage| at_once(stage.gateway.find(&lookup))).await
     }
 
     async fn cancel(&self, lookup: &Lookup) -> Result<Answer, GatewayError> {
         let lookup = lookup.clone();
-        self.inquire(move |gateway| at_once(gateway.cancel(&lookup))).await
+        self.inquire(move |stage| stage.cancel(&lookup)).await
     }
 }

@@ -1,5 +1,6 @@
 //! What a node has of the world outside it: adapters of the ports, each over a line on which it may die, wait or hear nothing.
 
+mod broken;
 mod clock;
 mod gateway;
 mod lock;

@@ -11,7 +11,6 @@ use digota_core::port::store::{
     Refusal, Resolution, StoreError, Total, Write,
 };
 use digota_core::stock::{Movement, Stock};
-use digota_core::testing::store::MemoryStore;
 use digota_core::time::Timestamp;
 use uuid::Uuid;
 
@@ -38,7 +37,7 @@ impl FarStore {
 
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&MemoryStore) -> Result<T, StoreError> + Send + 'static,
+        read: impl FnOnce(&Stage) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let line = &self.0;
         let call = line.begin(Step::Read).await;
@@ -49,7 +48,7 @@ impl FarStore {
             return Err(StoreError::Unavailable("no answer".to_owned()));
         }
         let (there, back) = self.ways();
-        let answer = line.ask(there, back, move |stage| read(&stage.store)).await;
+        let answer = line.ask(there, back, read).await;
         line.end(Step::Read, call).await;
         answer
     }
@@ -88,7 +87,7 @@ fn apply(stage: &Stage, place: usize, batch: Batch) -> Result<Committed, CommitE
         stage.world.count("leases taken over");
     }
     let line = Content(&batch).to_string();
-    let done = at_once(stage.store.commit(batch));
+    let done = stage.commit(batch);
     match &done {
         Ok(_) => stage.world.note(format_args!("node {place} commits{line}")),
         Err(error) => stage.world.note(format_args!("node {place} can't commit{line}: {error}")),
@@ -144,43 +143,43 @@ impl Display for Content<'_> {
 impl Store for FarStore {
     async fn get(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
         let ids = ids.to_vec();
-        self.read(move |store| at_once(store.get(kind, &ids))).await
+        self.read(move |stage| at_once(stage.store.get(kind, &ids))).await
     }
 
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {
         let query = query.clone();
-        self.read(move |store| at_once(store.list(&query))).await
+        self.read(move |stage| at_once(stage.store.list(&query))).await
     }
 
     async fn count(&self, kind: Kind, conditions: &[Condition]) -> Result<Total, StoreError> {
         let conditions = conditions.to_vec();
-        self.read(move |store| at_once(store.count(kind, &conditions))).await
+        self.read(move |stage| at_once(stage.store.count(kind, &conditions))).await
     }
 
     async fn stock(&self, skus: &[Uuid]) -> Result<Vec<Option<Stock>>, StoreError> {
         let skus = skus.to_vec();
-        self.read(move |store| at_once(store.stock(&skus))).await
+        self.read(move |stage| at_once(stage.store.stock(&skus))).await
     }
 
     async fn movements(&self, sku: Uuid, after: u64, limit: u32) -> Result<Vec<(u64, Movement)>, StoreError> {
-        self.read(move |store| at_once(store.movements(sku, after, limit))).await
+        self.read(move |stage| at_once(stage.store.movements(sku, after, limit))).await
     }
 
     async fn key(&self, scope: &KeyScope) -> Result<Option<KeyEntry>, StoreError> {
         let scope = scope.clone();
-        self.read(move |store| at_once(store.key(&scope))).await
+        self.read(move |stage| at_once(stage.store.key(&scope))).await
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<(u64, Event)>, StoreError> {
-        self.read(move |store| at_once(store.events(after, limit))).await
+        self.read(move |stage| at_once(stage.store.events(after, limit))).await
     }
 
     async fn last_position(&self) -> Result<u64, StoreError> {
-        self.read(|store| at_once(store.last_position())).await
+        self.read(|stage| at_once(stage.store.last_position())).await
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Record>, StoreError> {
-        self.read(move |store| at_once(store.due(now, limit))).await
+        self.read(move |stage| at_once(stage.store.due(now, limit))).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, CommitError> {
@@ -209,7 +208,7 @@ impl Store for FarStore {
     }
 
     async fn resolve(&self, operation: Uuid) -> Result<Resolution, StoreError> {
-        let found = self.read(move |store| at_once(store.resolve(operation))).await?;
+        let found = self.read(move |stage| stage.resolve(operation)).await?;
         let what = if found == Resolution::Never { "tombstones" } else { "commits found after all" };
         self.0.world().count(what);
         self.0.world().note(format_args!("node {} settles a commit: {found:?}", self.0.place));
@@ -218,7 +217,7 @@ impl Store for FarStore {
 
     async fn purge(&self, before: &Horizon) -> Result<u64, StoreError> {
         let before = *before;
-        self.read(move |store| at_once(store.purge(&before))).await
+        self.read(move |stage| at_once(stage.store.purge(&before))).await
     }
 
     fn exclusive(&self) -> bool {

@@ -10,8 +10,8 @@ use tonic::{Request, Streaming};
 use super::{People, id};
 use crate::node::{Caller, Service};
 use crate::plan::Peer;
-use crate::stage::Stage;
-use crate::world::{MS, Micros, Sender, World};
+use crate::stage::{Connection, Stage};
+use crate::world::{MS, Micros, World};
 
 /// How long an event is on its way.
 const SPAN: (Micros, Micros) = (200, 20 * MS);
@@ -28,7 +28,8 @@ impl People {
             if let Some(node) = stage.node(place).filter(|_| !stage.is_cut(place, Peer::Clients)) {
                 let (over, ended) = stage.world.mail(stage.clients);
                 let after = self.known().followed.last().map_or(0, |event| event.position);
-                let watch = Watch { people: Arc::clone(&self), place, _over: over };
+                let connection = stage.connections().open(node.process, over);
+                let watch = Watch { people: Arc::clone(&self), place, connection };
                 stage.world.spawn(node.process, watch.serve(node.service.clone(), after));
                 // However it ends: somebody else will tell the rest.
                 let _ = ended.or_lost().await;
@@ -63,16 +64,19 @@ impl People {
 struct Watch {
     people: Arc<People>,
     place: usize,
-    /// Tells the follower, by its end, that the stream is over.
-    _over: Sender<()>,
+    connection: Connection<()>,
 }
 
 impl Watch {
     async fn serve(self, service: Service, after: i64) {
         let mut request = Request::new(WatchRequest { after, ..WatchRequest::default() });
         request.extensions_mut().insert(Caller("follower".to_owned()));
-        let Ok(stream) = EventServiceClient::new(service).watch(request).await else { return };
-        self.pass_on(stream.into_inner()).await;
+        if let Ok(stream) = EventServiceClient::new(service).watch(request).await {
+            self.pass_on(stream.into_inner()).await;
+        }
+        // By being dropped it tells the follower that the stream is over.
+        let over = self.people.stage.connections().close(&self.connection);
+        drop(over);
     }
 
     async fn pass_on(&self, mut stream: Streaming<eventpb::Event>) {

@@ -53,10 +53,13 @@ impl Stage {
             return Err(No::unheard("connection refused"));
         };
         let (sender, answer) = world.mail(self.clients);
+        let connection = self.connections().open(node.process, sender);
+        let number = connection.number();
         let (stage, service) = (Arc::clone(self), node.service.clone());
         let serving = async move {
             let answer = ask.serve(service, terms).await.map_err(|status| No::read(&status));
             let world = &stage.world;
+            let Some(sender) = stage.connections().close(&connection) else { return };
             if stage.is_cut(place, Peer::Clients) {
                 world.count("answers cut off");
                 // Silence, not the end of the connection.
@@ -80,6 +83,7 @@ impl Stage {
                 }
                 // As tonic does when a caller goes away: whatever of the handler is still waiting is dropped.
                 handler.abort();
+                self.connections().forget(number);
                 world.stir(node.process);
                 Err(No::unheard("no answer in time"))
             }

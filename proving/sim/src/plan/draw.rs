@@ -77,6 +77,7 @@ fn setup(dice: &mut Dice) -> Setup {
         janitor_ms: dice.between(500, 2000),
         stock: vec![Some(dice.pieces(3)), Some(dice.pieces(8)), None],
         follower: dice.one_in(4),
+        broken: None,
     }
 }
 
@@ -182,7 +183,7 @@ fn fault(setup: &Setup, dice: &mut Dice) -> Fault {
         26..=27 => Fault::Double { by: dice.between(1, latest(setup)) },
         28..=31 => Fault::Cut { node, from: peer(dice), span: dice.between(200, 8000) },
         32..=33 => Fault::Outage { hangs: dice.one_in(2), span: dice.between(500, 15_000) },
-        34 => Fault::Jump { node, by: jump(setup, dice) },
+        34 => Fault::Jump { node, by: dice.signed(20 * 60_000) },
         35..=36 => Fault::Freeze { node, span: freeze(setup, dice) },
         37 => Fault::LoseLocks,
         _ => Fault::HangUp { after: dice.between(1, 800) },
@@ -216,11 +217,6 @@ fn latest(setup: &Setup) -> u64 {
 
 fn peer(dice: &mut Dice) -> Peer {
     dice.pick(&[Peer::Store, Peer::Store, Peer::Lock, Peer::Gateway, Peer::Clients])
-}
-
-fn jump(setup: &Setup, dice: &mut Dice) -> i64 {
-    let most = if setup.cancel { 20 * 60_000 } else { setup.gateway_limit_ms / 2 };
-    dice.signed(most)
 }
 
 fn freeze(setup: &Setup, dice: &mut Dice) -> u64 {

@@ -42,6 +42,23 @@ pub struct Setup {
     pub stock: Vec<Option<i64>>,
     /// Whether somebody follows the events.
     pub follower: bool,
+    /// What is broken on purpose.
+    #[serde(default)]
+    pub broken: Option<Broken>,
+}
+
+/// A promise that the world breaks: for seeing that it is noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Broken {
+    /// A commit whose outcome is unknown is taken for done.
+    Unknown,
+    /// A change is made whatever version it was built on.
+    Versions,
+    /// A sale goes through without stock.
+    Stock,
+    /// The gateway says that it canceled, and did not.
+    Cancel,
 }
 
 /// Something that somebody does.

@@ -1,5 +1,6 @@
 //! What all share in one world: the store, the gateway, the lock service, the clocks, the nodes, and what goes wrong just now.
 
+mod connections;
 mod faults;
 mod ids;
 mod locks;
@@ -24,6 +25,7 @@ use crate::node::Node;
 use crate::plan::{Peer, Setup};
 use crate::world::{MS, Micros, ProcessId, World};
 
+pub use connections::{Connection, Connections};
 pub use faults::{Faults, Step};
 pub use ids::{Short, owner};
 pub use locks::Locks;
@@ -50,6 +52,8 @@ pub struct Stage {
     alarms: Mutex<Vec<String>>,
     /// Attempts that only hold money.
     holds: Mutex<BTreeSet<Uuid>>,
+    /// Who waits for which node.
+    connections: Mutex<Connections>,
 }
 
 impl Stage {
@@ -82,6 +86,7 @@ impl Stage {
             nodes: Mutex::new(vec![None; setup.nodes]),
             alarms: Mutex::default(),
             holds: Mutex::default(),
+            connections: Mutex::default(),
             world,
         })
     }
@@ -146,6 +151,8 @@ impl Stage {
             self.world.count("crashes between commits");
         }
         self.world.kill(node.process);
+        let cut = self.connections().end(node.process);
+        drop(cut);
         let stage = Arc::clone(self);
         self.world.after(down, move |_| stage.start(place));
     }
@@ -169,9 +176,15 @@ impl Stage {
         self.holds.lock().unwrap_or_else(PoisonError::into_inner).contains(&attempt)
     }
 
+    /// Who waits for which node.
+    pub fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Ends the world and all that is in it.
     pub fn end(&self) {
         self.nodes().clear();
+        *self.connections() = Connections::default();
         self.world.end();
     }
 
