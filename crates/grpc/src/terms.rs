@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use digota_core::access::Principal;
 use digota_core::port::store::KeyScope;
-use digota_core::shop::{Key, Shop, Terms};
+use digota_core::shop::{Key, Progress, Shop, Terms};
 use digota_core::{Error, Result};
 use digota_proto::orderpb::PayRequest;
 use digota_proto::paymentpb::{Card, ChargeRequest};
@@ -101,6 +101,8 @@ impl Edge {
         run: impl FnOnce(Arc<Shop>, Terms) -> F,
     ) -> Result<T> {
         let (progress, answer_by) = (terms.progress.clone(), terms.answer_by);
+        // Whoever was answered or went away is not charged by what had not begun: a clock may say that there is time left.
+        let caller = Caller(progress);
         let task = self.tasks.spawn(run(Arc::clone(&self.shop), terms));
         let wait = answer_by.since(self.shop.now()) + PATIENCE;
         let clock = Arc::clone(self.shop.clock());
@@ -109,7 +111,7 @@ impl Edge {
             Either::Left((Err(failure), _)) => {
                 Err(Error::internal(format!("a request ended badly: {failure}")))
             }
-            Either::Right(_) => Err(Error::Pending { charge: progress.charge() }),
+            Either::Right(_) => Err(Error::Pending { charge: caller.0.charge() }),
         }
     }
 }
@@ -120,6 +122,15 @@ pub(crate) fn deadline(headers: &HeaderMap) -> Result<Option<Duration>> {
     let rule = "must be at most 8 digits and one of H M S m u n";
     let wait = value.to_str().ok().and_then(timeout);
     wait.map(Some).ok_or_else(|| Error::invalid("grpc-timeout", rule))
+}
+
+/// Somebody who waits for a request, and by being dropped does not any more.
+struct Caller(Progress);
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
 }
 
 /// Runs a handler's body and turns its errors into statuses.

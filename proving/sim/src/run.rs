@@ -51,10 +51,13 @@ pub fn play(plan: &Plan, loud: bool) -> Played {
     let mended = world.now();
     world.run(mended + LAST_WORDS, || people.are_done());
     come_to_rest(&stage, &people, mended);
-    if !together(&stage, &people, LAST_WORDS, |people| async move { people.look_around().await }) {
-        stage.alarm("what is there can't be read although nothing is wrong any more".to_owned());
-    }
+    let mut can_be_read =
+        together(&stage, &people, LAST_WORDS, |people| async move { people.ask_again().await });
     come_to_rest(&stage, &people, world.now());
+    can_be_read &= together(&stage, &people, LAST_WORDS, |people| async move { people.look_around().await });
+    if !can_be_read {
+        stage.alarm("there is no answer although nothing is wrong any more".to_owned());
+    }
     let last = at_once(stage.store.last_position()).map_or(0, u64::cast_signed);
     world.run(world.now() + ms(10_000), || people.has_followed(last));
     Played { stage, people, calls_until_mended }

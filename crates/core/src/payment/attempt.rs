@@ -1,5 +1,7 @@
 //! One try to move money at a gateway: written before the first byte is sent, settled whatever happens after.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -76,6 +78,46 @@ pub struct Returned {
     pub restock: bool,
 }
 
+/// How long a gateway has had no trace of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absence {
+    /// When it was looked for last.
+    pub looked: Timestamp,
+    /// After how many milliseconds it was to be looked for again.
+    pub pause_ms: u64,
+    /// How many milliseconds it had been absent by then. No pause between two looks counts for more than it was meant to be: a
+    /// clock that jumps makes no absence older.
+    pub lasted_ms: u64,
+}
+
+impl Absence {
+    /// The absence as a look at `now` found it, after the one before it, if any. The next look is to be `pause` later, or when
+    /// the absence will have lasted as long as `needed`, whichever is sooner.
+    pub fn seen(before: Option<Absence>, now: Timestamp, pause: Duration, needed: Duration) -> Absence {
+        let lasted = before.map_or(Duration::ZERO, |before| {
+            let counts = now.since(before.looked).min(Duration::from_millis(before.pause_ms));
+            before.lasted().saturating_add(counts)
+        });
+        // A millisecond more, since parts of one are not kept.
+        let rest = needed.saturating_sub(lasted) + Duration::from_millis(1);
+        Absence { looked: now, pause_ms: in_ms(pause.min(rest)), lasted_ms: in_ms(lasted) }
+    }
+
+    /// How long it had lasted at the last look.
+    pub fn lasted(&self) -> Duration {
+        Duration::from_millis(self.lasted_ms)
+    }
+
+    /// When to look again.
+    pub fn next_look(&self) -> Timestamp {
+        self.looked.after(Duration::from_millis(self.pause_ms))
+    }
+}
+
+fn in_ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// One try to move money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -114,9 +156,9 @@ pub struct Attempt {
     /// How often the gateway was asked what became of it.
     #[serde(default, skip_serializing_if = "is_blank")]
     pub checks: u32,
-    /// How often the gateway was asked and had no trace of it.
+    /// Since when the gateway has no trace of it, if it was asked and had none.
     #[serde(default, skip_serializing_if = "is_blank")]
-    pub absences: u32,
+    pub absence: Option<Absence>,
     /// The gateway's own id of what it did or prepared.
     #[serde(default, skip_serializing_if = "is_blank")]
     pub reference: Option<String>,
@@ -143,5 +185,31 @@ impl Attempt {
     /// When the janitor should look at it; `None` once it is final.
     pub fn due(&self) -> Option<Timestamp> {
         (!self.state.is_final()).then(|| self.next_check.max(self.lease_until))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: Duration = Duration::from_secs(1);
+
+    fn looks(moments_s: &[i64]) -> Absence {
+        let look =
+            |before, at: &i64| Some(Absence::seen(before, Timestamp::from_seconds(*at), S * 60, S * 90));
+        moments_s.iter().fold(None, look).expect("there was a look")
+    }
+
+    #[test]
+    fn an_absence_lasts_from_look_to_look() {
+        assert_eq!(looks(&[1000]).lasted(), Duration::ZERO);
+        assert_eq!(looks(&[1000, 1010, 1050]).lasted(), S * 50);
+        assert_eq!(looks(&[1000, 1060]).next_look(), Timestamp::from_seconds(1090).after(S / 1000));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_makes_no_absence_older() {
+        assert_eq!(looks(&[1000, 9000, 9010]).lasted(), S * 70, "a pause of a minute counts for a minute");
+        assert_eq!(looks(&[9000, 1000, 1010]).lasted(), S * 10, "back counts for nothing");
     }
 }

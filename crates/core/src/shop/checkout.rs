@@ -123,7 +123,7 @@ impl Shop {
 
     /// Whether the caller still waits: who got no answer in time must not be charged afterwards.
     pub(super) fn still_waiting(&self, terms: &Terms) -> Result<()> {
-        if self.now() < terms.answer_by { Ok(()) } else { Err(Error::Pending { charge: None }) }
+        if self.is_awaited(terms) { Ok(()) } else { Err(Error::Pending { charge: None }) }
     }
 
     /// Whether a payment of this order may begin. Judged here and only here: what began in time settles however late.
@@ -170,7 +170,7 @@ impl Shop {
         }
         changes.replace(&old, &mut order, "order.payment_pending")?;
         self.write_new(&charge, &attempt, terms, &mut changes)?;
-        Ok((Open { attempt, charge, order: Some(order) }, changes))
+        Ok((Open { attempt, charge, order: Some(order), ended_elsewhere: false }, changes))
     }
 
     pub(super) fn write_new(
@@ -256,7 +256,7 @@ impl Shop {
             lease_until,
             next_check: lease_until,
             checks: 0,
-            absences: 0,
+            absence: None,
             reference: None,
             decline: None,
             evidence: String::new(),
@@ -330,10 +330,10 @@ impl Shop {
         } else {
             self.outcome(open.attempt.id, terms).await?
         };
-        let known = attempt.version == open.attempt.version;
+        let own = attempt.version == open.attempt.version && !open.ended_elsewhere;
         match self.verdict(&attempt)? {
             Some(()) => {
-                let order = if known { open.order } else { None };
+                let order = if own { open.order } else { None };
                 let order = match order {
                     Some(order) => order,
                     None => self.told_of(&attempt, attempt.subject(), terms).await?,
@@ -376,7 +376,7 @@ impl Shop {
             return answer;
         }
         // Nobody waits any more, and whoever asked again since may have been told already that the order is paid.
-        if self.now() >= terms.answer_by {
+        if !self.is_awaited(terms) {
             return Err(unsettled(attempt));
         }
         let mut changes = Changes::new(self);

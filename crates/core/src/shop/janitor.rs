@@ -1,7 +1,8 @@
 //! Finishes what nobody else does: every attempt whose outcome is not known is asked for until it is.
 //!
 //! Unknown never becomes failed by time alone. An attempt that the gateway has no trace of is first made impossible there, or,
-//! where a gateway can't do that, must stay absent until nothing of it can still be on its way.
+//! where a gateway can't do that, must be seen to be absent until nothing of it can still be on its way. Whoever looks may have
+//! another clock than whoever sent it, so that time counts from the first look on.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -11,10 +12,10 @@ use super::Shop;
 use super::changes::Changes;
 use super::records::decode;
 use super::seen::{Seen, Verdict};
-use super::settle::Open;
+use super::settle::{Open, pause};
 use crate::error::{Error, Result};
 use crate::id::AttemptId;
-use crate::payment::attempt::AttemptState;
+use crate::payment::attempt::{Absence, AttemptState};
 use crate::payment::{Attempt, NextAction};
 use crate::port::gateway::{Finding, GatewayError, Op, Outcome};
 use crate::port::store::Horizon;
@@ -211,11 +212,12 @@ impl Shop {
         if capabilities.cancel {
             return self.make_impossible(attempt).await;
         }
-        let settled = self.now().since(attempt.sent) >= capabilities.total_limit + capabilities.settle_time;
-        if settled && attempt.absences > 0 {
+        let needed = capabilities.total_limit + capabilities.settle_time;
+        let absence = Absence::seen(attempt.absence, self.now(), pause(attempt.checks), needed);
+        if absence.lasted() >= needed {
             return Ok(Verdict::NotExecuted("the gateway never saw it".into()).into());
         }
-        Ok(Verdict::Absent.into())
+        Ok(Verdict::Absent(absence).into())
     }
 
     /// Makes sure that an attempt can't succeed any more. Only an answer says so: where the gateway could not be asked, what was

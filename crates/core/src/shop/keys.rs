@@ -159,7 +159,7 @@ impl Shop {
                 return T::try_from(Kept { answer: answer?, stock: entry.stock }).map(Some);
             }
             self.remember_charge(entry.attempt, terms).await?;
-            if self.now() >= terms.answer_by {
+            if !self.is_awaited(terms) {
                 return Err(Refusal::KeyTaken.into());
             }
             // Never beyond the answer's time: a caller is told to come again while they still listen.

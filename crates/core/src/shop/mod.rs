@@ -19,7 +19,7 @@ pub mod skus;
 mod summary;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ pub struct Terms {
     pub answer_by: Timestamp,
     /// Whether "not final yet" is an answer that the caller understands.
     pub allow_pending: bool,
-    /// Says which charge it is about as soon as there is one.
+    /// Says which charge it is about as soon as there is one, and is told when nobody waits any more.
     pub progress: Progress,
 }
 
@@ -103,19 +103,34 @@ impl Terms {
     }
 }
 
-/// The charge that a request is about, for whoever has to answer before the request is done.
+/// How far a request has got, for whoever has to answer before it is done, and whether anybody still waits for it.
 #[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<OnceLock<ChargeId>>);
+pub struct Progress(Arc<Reached>);
+
+#[derive(Debug, Default)]
+struct Reached {
+    charge: OnceLock<ChargeId>,
+    left: AtomicBool,
+}
 
 impl Progress {
-    /// The charge, once there is one.
+    /// The charge that it is about, once there is one.
     pub fn charge(&self) -> Option<ChargeId> {
-        self.0.get().copied()
+        self.0.charge.get().copied()
+    }
+
+    /// Says that nobody waits any more: what has not begun by now must not begin.
+    pub fn leave(&self) {
+        self.0.left.store(true, Ordering::Relaxed);
+    }
+
+    fn is_left(&self) -> bool {
+        self.0.left.load(Ordering::Relaxed)
     }
 
     fn reached(&self, charge: ChargeId) {
         // A request that starts over keeps the charge it named first.
-        let _ = self.0.set(charge);
+        let _ = self.0.charge.set(charge);
     }
 }
 
@@ -149,6 +164,11 @@ impl Shop {
     /// The shop's store.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// Whether a caller still waits, by the clock and as far as is known.
+    fn is_awaited(&self, terms: &Terms) -> bool {
+        self.now() < terms.answer_by && !terms.progress.is_left()
     }
 
     fn id(&self) -> Uuid {

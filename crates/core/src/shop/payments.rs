@@ -81,6 +81,7 @@ impl Shop {
             return Err(Error::refused(Reason::ProviderCant, "this payment provider can't capture later"));
         }
         let _room = self.enter()?;
+        self.still_waiting(terms)?;
         let mut changes = Changes::new(self);
         let draft = ChargeDraft { money: new.money, source: &new.source, provider: new.provider };
         let mut charge = self.draft_charge(&draft, &changes);
@@ -107,7 +108,8 @@ impl Shop {
             capture_later: new.capture_later,
             return_url: new.return_url,
         };
-        let open = self.carry_out(Open { attempt, charge, order: None }, &intent, &new.source, terms).await?;
+        let open = Open { attempt, charge, order: None, ended_elsewhere: false };
+        let open = self.carry_out(open, &intent, &new.source, terms).await?;
         self.charged(open, terms).await
     }
 
@@ -254,7 +256,7 @@ impl Shop {
         attempt.reference = None;
         let order = self.mark_open(&attempt, was, &mut charge, order, changes)?;
         self.write_attempt(&attempt, terms, changes)?;
-        Ok(Open { attempt, charge, order })
+        Ok(Open { attempt, charge, order, ended_elsewhere: false })
     }
 
     /// Holds an amount on a charge for a refund, so that two refunds can't both have it.
@@ -331,11 +333,12 @@ impl Shop {
 
     /// The answer to a request about a charge whose attempt stands like this.
     async fn charged(&self, open: Open, terms: &Terms) -> Result<Charge> {
-        let known = open.attempt.state.is_final() || terms.allow_pending;
-        let attempt = if known { open.attempt.clone() } else { self.outcome(open.attempt.id, terms).await? };
+        let now = open.attempt.state.is_final() || terms.allow_pending;
+        let attempt = if now { open.attempt.clone() } else { self.outcome(open.attempt.id, terms).await? };
+        let own = now && !open.ended_elsewhere;
         match self.verdict(&attempt)? {
             None if !terms.allow_pending => Err(unsettled(&attempt)),
-            _ if known => Ok(open.charge),
+            _ if own => Ok(open.charge),
             _ => self.told_of(&attempt, attempt.charge.0, terms).await,
         }
     }

@@ -163,7 +163,7 @@ impl Shop {
         attempt.reason = request.reason;
         let order = self.mark_open(&attempt, &was, &mut charge, Some(order), changes)?;
         self.write_attempt(&attempt, terms, changes)?;
-        Ok(Open { attempt, charge, order })
+        Ok(Open { attempt, charge, order, ended_elsewhere: false })
     }
 
     /// The answer to a Return whose attempt stands like this.
@@ -175,7 +175,9 @@ impl Shop {
             self.outcome(open.attempt.id, terms).await?
         };
         match (self.verdict(&attempt)?, open.order) {
-            (Some(()), Some(order)) if final_now => Ok(Paid { order, pending: None }),
+            (Some(()), Some(order)) if final_now && !open.ended_elsewhere => {
+                Ok(Paid { order, pending: None })
+            }
             (Some(()), _) => {
                 let order = self.told_of(&attempt, attempt.subject(), terms).await?;
                 Ok(Paid { order, pending: None })

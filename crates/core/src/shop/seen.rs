@@ -1,6 +1,6 @@
 //! What a gateway's answer means for an attempt.
 
-use crate::payment::attempt::Effect;
+use crate::payment::attempt::{Absence, Effect};
 use crate::payment::decline::{Advice, Decline, DeclineCode};
 use crate::payment::{Attempt, NextAction};
 use crate::port::gateway::{Answer, GatewayError, Outcome};
@@ -15,7 +15,7 @@ pub(super) enum Verdict {
     RequiresAction(NextAction),
     Pending,
     /// The gateway has no trace of it; it may still be on its way.
-    Absent,
+    Absent(Absence),
     /// The gateway could not be asked: what was known before still holds.
     Unasked(String),
     Unknown(String),

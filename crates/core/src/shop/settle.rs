@@ -25,10 +25,18 @@ pub(super) struct Open {
     pub(super) attempt: Attempt,
     pub(super) charge: Charge,
     pub(super) order: Option<Order>,
+    /// Whether somebody else ended the attempt: charge and order may have changed since, and are not what its key keeps.
+    pub(super) ended_elsewhere: bool,
 }
 
 /// How long after each look to look again at an attempt whose outcome is not known.
 const CHECKS_S: [u64; 8] = [2, 10, 60, 300, 1800, 7200, 21_600, 86_400];
+
+/// How long to wait after so many looks.
+pub(super) fn pause(checks: u32) -> Duration {
+    let step = usize::try_from(checks).unwrap_or(usize::MAX).min(CHECKS_S.len() - 1);
+    Duration::from_secs(CHECKS_S[step])
+}
 
 /// How much longer than the gateway's limit a lease is: room for a slow commit.
 const LEASE_SLACK: Duration = Duration::from_secs(30);
@@ -55,7 +63,8 @@ impl Shop {
             // Three reads, one moment: while it is open, nothing of the three changes without the attempt.
             let again = self.load::<Attempt>(id.0).await?;
             if again.version == attempt.version {
-                return Ok(Open { attempt, charge, order });
+                let ended_elsewhere = attempt.state.is_final();
+                return Ok(Open { attempt, charge, order, ended_elsewhere });
             }
             attempt = again;
         }
@@ -116,7 +125,7 @@ impl Shop {
         loop {
             let attempt = self.reread::<Attempt>(id.0, terms).await?;
             let action = attempt.state == AttemptState::RequiresAction && terms.allow_pending;
-            if attempt.state.is_final() || action || self.now() >= terms.answer_by {
+            if attempt.state.is_final() || action || !self.is_awaited(terms) {
                 return Ok(attempt);
             }
             self.clock.sleep(pause).await;
@@ -171,9 +180,10 @@ impl Seen {
                 open.wait(AttemptState::RequiresAction, Some(action), "", changes)
             }
             Verdict::Pending => open.wait(AttemptState::Pending, None, "", changes),
-            Verdict::Absent => {
-                open.attempt.absences = open.attempt.absences.saturating_add(1);
+            Verdict::Absent(absence) => {
+                open.attempt.absence = Some(*absence);
                 open.wait(AttemptState::Unknown, None, "the gateway has no trace of it yet", changes);
+                open.attempt.next_check = absence.next_look();
             }
             Verdict::Unasked(evidence) => open.stay(evidence, changes),
             Verdict::Unknown(evidence) => open.wait(AttemptState::Unknown, None, evidence, changes),
@@ -196,12 +206,11 @@ impl Open {
         changes: &Changes<'_>,
     ) {
         let attempt = &mut self.attempt;
-        let step = usize::try_from(attempt.checks).unwrap_or(usize::MAX).min(CHECKS_S.len() - 1);
+        attempt.next_check = changes.at.after(pause(attempt.checks));
         attempt.state = state;
         evidence.clone_into(&mut attempt.evidence);
         attempt.checks = attempt.checks.saturating_add(1);
         attempt.lease_until = changes.at;
-        attempt.next_check = changes.at.after(Duration::from_secs(CHECKS_S[step]));
         if attempt.charge_is_new() {
             let status = if action.is_some() { ChargeStatus::RequiresAction } else { ChargeStatus::Pending };
             self.charge.status = status;

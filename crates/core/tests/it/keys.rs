@@ -139,6 +139,25 @@ async fn the_janitor_answers_the_key_in_the_commit_that_makes_it_true() {
     }
 }
 
+/// The order may have changed again by the time at which the one who waits looks.
+#[tokio::test]
+async fn who_waits_for_a_payment_that_another_ended_is_told_what_the_key_keeps() {
+    let world = World::new().await;
+    let order = world.order(1).await;
+    let waits = world.keyed("k");
+    let ends = async {
+        world.wire.reached().await;
+        world.settle().await;
+        world.shop.fulfill_order(order.id, "", "", 0, &world.terms()).await.unwrap();
+        world.wire.hold(false);
+    };
+    world.wire.hold_at("answer");
+    let (told, ()) = tokio::join!(world.shop.pay(pay(order.id, "tok_ok"), &waits), ends);
+    let again = world.shop.pay(pay(order.id, "tok_ok"), &world.keyed("k")).await;
+    assert_eq!(told.unwrap(), again.unwrap());
+    world.assert_consistent().await;
+}
+
 #[tokio::test]
 async fn the_same_charge_is_made_once_even_at_once() {
     for seed in 0..30 {

@@ -10,8 +10,9 @@ use digota_core::port::Clock;
 use digota_core::port::gateway::Capabilities;
 use digota_core::shop::{Pay, Policy, Terms};
 use digota_core::testing::gateway::{Act, Script};
+use digota_core::time::Timestamp;
 
-use super::world::{Plan, World, declined, is_pending, pay, reason, usd};
+use super::world::{Plan, World, declined, is_pending, new_charge, pay, reason, usd};
 
 #[tokio::test]
 async fn a_good_card_pays_the_order() {
@@ -112,6 +113,41 @@ async fn who_waited_too_long_for_the_lock_is_not_charged() {
     assert_eq!(answer, Err(Error::Pending { charge: None }));
     assert_eq!(world.wire.asked("charge"), 0);
     assert!(world.charges_of(order.id).await.is_empty());
+    world.assert_consistent().await;
+}
+
+#[tokio::test]
+async fn who_went_away_is_not_charged_by_what_had_not_begun() {
+    let world = World::new().await;
+    let order = world.order(1).await;
+    let terms = world.keyed("k");
+    terms.progress.leave();
+    assert!(matches!(
+        world.shop.pay(pay(order.id, "tok_ok"), &terms).await,
+        Err(Error::Pending { charge: None })
+    ));
+    let charge = world.shop.new_charge(new_charge(900, false, "tok_ok"), &terms).await;
+    assert!(matches!(charge, Err(Error::Pending { charge: None })));
+    assert_eq!(world.wire.asked("charge"), 0);
+    assert_eq!(world.pay(order.id, "tok_ok").await.unwrap().order.status, OrderStatus::Paid);
+    world.assert_consistent().await;
+}
+
+/// A clock that jumps back makes every deadline late: what waits for a key must not go on once its caller was answered.
+#[tokio::test]
+async fn who_waited_for_a_key_and_went_away_starts_nothing_when_it_is_free() {
+    let world = World::new().await;
+    let order = world.order(1).await;
+    assert!(is_pending(world.shop.pay(pay(order.id, "tok_lose_before"), &world.keyed("k")).await));
+    let terms = Terms { answer_by: Timestamp(i64::MAX), ..world.keyed("k") };
+    let meanwhile = async {
+        terms.progress.leave();
+        world.settle().await;
+    };
+    let (again, ()) = tokio::join!(world.shop.pay(pay(order.id, "tok_ok"), &terms), meanwhile);
+    assert!(matches!(again, Err(Error::Busy { .. } | Error::Pending { .. })), "{again:?}");
+    assert_eq!(world.wire.asked("charge"), 1);
+    assert_eq!(world.order_now(order.id).await.status, OrderStatus::Created);
     world.assert_consistent().await;
 }
 

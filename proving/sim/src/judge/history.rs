@@ -8,7 +8,7 @@ use digota_proto::orderpb::order::Status as OrderStatus;
 use digota_proto::paymentpb::charge::Status as ChargeStatus;
 use digota_proto::{orderpb, paymentpb};
 
-use crate::people::{Ask, Call, Known, No, Outcome as Heard, People, Told, id};
+use crate::people::{Ask, Call, Heard, Known, No, Outcome as Told, People, Told as Noun, id};
 use crate::plan::What;
 
 /// The history of all that people did.
@@ -44,21 +44,21 @@ impl Making<'_> {
     fn makes(&mut self, number: usize, call: &Call) {
         match &call.what {
             What::Order { goods } => match call.outcome() {
-                Some(Heard::Done(told)) => {
-                    let Told::Order(order) = told.as_ref() else { return };
+                Some(Told::Done(told)) => {
+                    let Noun::Order(order) = told.as_ref() else { return };
                     let Some(id) = id(&order.id) else { return };
                     let wanted = goods.iter().map(|(sku, n)| (self.known.wares[*sku].sku, *n)).collect();
                     self.made.insert(number, self.history.orders.len());
                     self.history.orders.push(Order::new(id, wanted, self.known.total(goods)));
                 }
-                Some(Heard::Refused(no)) => {
+                Some(Told::Refused(no)) => {
                     self.history.faults.push(format!("#{number}: an order was refused: {no:?}"))
                 }
                 _ => self.history.orders_given_up += 1,
             },
             What::Charge { amount, later, .. } => {
                 let id = match self.known.made(number) {
-                    Some(Told::Charge(charge)) => id(&charge.id),
+                    Some(Noun::Charge(charge)) => id(&charge.id),
                     _ => None,
                 };
                 self.made.insert(number, self.history.charges.len());
@@ -102,15 +102,16 @@ fn said(call: &Call) -> history::Call {
 /// What came of a request, and what it was told again afterwards. What the shop refuses it may grant later: the first answer that
 /// is kept counts, else that nobody knows, else the refusal.
 fn first_kept(call: &Call) -> (Outcome, Vec<Outcome>) {
-    let mut told: Vec<Outcome> = call.heard.iter().map(|outcome| heard(Some(outcome))).collect();
-    if told.is_empty() {
-        return (heard(None), told);
-    }
+    let told: Vec<(Outcome, &Heard)> =
+        call.heard.iter().map(|heard| (understood(Some(&heard.outcome)), heard)).collect();
     let unknown = |outcome: &Outcome| matches!(outcome, Outcome::Unknown(_));
-    let counts = told.iter().position(Outcome::is_kept).or_else(|| told.iter().position(unknown));
-    told.drain(..counts.unwrap_or(0));
-    let again = told.split_off(1);
-    (told.remove(0), again)
+    let first = told.iter().position(|(outcome, _)| outcome.is_kept());
+    let first = first.or_else(|| told.iter().position(|(outcome, _)| unknown(outcome))).unwrap_or(0);
+    let Some((outcome, heard)) = told.get(first) else { return (understood(None), Vec::new()) };
+    // A refusal of what was sent before that answer was heard may be older than it.
+    let later = |(again, other): &&(Outcome, &Heard)| again.is_kept() || other.sent > heard.at;
+    let again = told[first + 1..].iter().filter(later).map(|(again, _)| again.clone());
+    (outcome.clone(), again.collect())
 }
 
 fn asked(ask: &Ask) -> history::Ask {
@@ -130,15 +131,15 @@ fn asked(ask: &Ask) -> history::Ask {
     }
 }
 
-fn heard(outcome: Option<&Heard>) -> Outcome {
+fn understood(outcome: Option<&Told>) -> Outcome {
     match outcome {
         None => Outcome::Unknown("never answered".to_owned()),
-        Some(Heard::Unknown(no)) => Outcome::Unknown(format!("{:?}", no.code)),
-        Some(Heard::Refused(no)) => refused(no),
-        Some(Heard::Done(told)) if !told.is_final() => Outcome::Unknown("pending".to_owned()),
-        Some(Heard::Done(told)) => match told.as_ref() {
-            Told::Order(order) => order_seen(order),
-            Told::Charge(charge) => charge_seen(charge),
+        Some(Told::Unknown(no)) => Outcome::Unknown(format!("{:?}", no.code)),
+        Some(Told::Refused(no)) => refused(no),
+        Some(Told::Done(told)) if !told.is_final() => Outcome::Unknown("pending".to_owned()),
+        Some(Told::Done(told)) => match told.as_ref() {
+            Noun::Order(order) => order_seen(order),
+            Noun::Charge(charge) => charge_seen(charge),
             _ => Outcome::Done(Seen::default()),
         },
     }

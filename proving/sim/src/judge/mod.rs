@@ -7,6 +7,7 @@ use std::fmt::{Display, Formatter};
 
 use digota_oracle::{Evidence, When, memory};
 
+use crate::people::{Call, Outcome};
 use crate::plan::{Plan, What};
 use crate::run::{Played, play};
 use crate::stage::at_once;
@@ -66,6 +67,7 @@ pub fn judge_played(played: &Played) -> Vec<Breach> {
             return found;
         }
     };
+    found.extend(told_otherwise(played).map(alarm));
     let history = history::of(&played.people);
     // Where nobody follows, the store's own list stands for what was received.
     let events =
@@ -77,6 +79,23 @@ pub fn judge_played(played: &Played) -> Vec<Breach> {
     });
     found.extend(breaches);
     found
+}
+
+/// Requests of which two OKs, to one key, differ in any field.
+fn told_otherwise(played: &Played) -> impl Iterator<Item = String> + use<> {
+    let calls: Vec<(usize, Call)> = {
+        let known = played.people.known();
+        known.calls.iter().map(|(number, call)| (*number, call.clone())).collect()
+    };
+    calls.into_iter().filter(|(_, call)| call.key.is_some()).filter_map(|(number, call)| {
+        let mut done = call.heard.iter().filter_map(|heard| match &heard.outcome {
+            Outcome::Done(told) if told.is_final() => Some(told),
+            _ => None,
+        });
+        let first = done.next()?;
+        let other = done.find(|told| *told != first)?;
+        Some(format!("the key of #{number} was told {first:?}, and then {other:?}"))
+    })
 }
 
 fn counts(plan: &Plan, played: &Played) -> BTreeMap<&'static str, u64> {

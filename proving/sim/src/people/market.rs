@@ -33,9 +33,8 @@ impl People {
         }
     }
 
-    /// Asks for answers once more, and reads everything at every node: each must tell the same.
+    /// Reads everything at every node: each must tell the same.
     pub async fn look_around(&self) {
-        self.ask_again().await;
         let mut views = Vec::new();
         for place in 0..self.stage.setup.nodes {
             match self.view(place).await {
@@ -64,7 +63,7 @@ impl People {
     }
 
     /// Sends some requests that were answered for good once more, with their keys.
-    async fn ask_again(&self) {
+    pub async fn ask_again(&self) {
         let answered: Vec<(usize, Call)> = {
             let known = self.known();
             let kept = known.calls.iter().filter(|(_, call)| call.is_answered());
@@ -78,9 +77,9 @@ impl People {
             let deadline_ms = Duration::from_secs(10).as_millis().try_into().unwrap_or(u64::MAX);
             let node = number % self.stage.setup.nodes;
             let deed = Deed { at: 0, number, client: 0, node, deadline_ms, keyed: true, what };
-            let outcome = self.insist(&call, &deed).await;
+            let heard = self.insist(&call, &deed).await;
             self.stage.world.count("answers asked again");
-            self.hear(number, outcome);
+            self.hear(number, heard);
         }
     }
 }
@@ -88,7 +87,8 @@ impl People {
 impl Call {
     /// What is known of it: the first OK, else the last that was heard.
     pub fn outcome(&self) -> Option<&Outcome> {
-        self.heard.iter().find(|outcome| matches!(outcome, Outcome::Done(_))).or(self.heard.last())
+        let mut outcomes = self.heard.iter().map(|heard| &heard.outcome);
+        outcomes.clone().find(|outcome| matches!(outcome, Outcome::Done(_))).or(outcomes.next_back())
     }
 
     /// Whether its key has its answer for good. A refusal that is not the gateway's is not kept: the same request may be granted

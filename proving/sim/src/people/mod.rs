@@ -62,8 +62,19 @@ pub struct Call {
     pub ask: Ask,
     /// When it was asked first.
     pub begun: Micros,
-    /// What came of it, first what its deed heard or whoever repeated it meanwhile.
-    pub heard: Vec<Outcome>,
+    /// What was heard of it, whoever sent it, in that order.
+    pub heard: Vec<Heard>,
+}
+
+/// What somebody heard of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    /// What.
+    pub outcome: Outcome,
+    /// When the request was sent that this answers.
+    pub sent: Micros,
+    /// When it was heard.
+    pub at: Micros,
 }
 
 /// What came of a request, as far as its client knows.
@@ -123,57 +134,66 @@ impl People {
         let begun = self.stage.world.now();
         let call = Call { what: deed.what.clone(), caller, key, ask, begun, heard: vec![] };
         self.known().calls.insert(deed.number, call.clone());
-        let outcome = self.insist(&call, deed).await;
-        self.hear(deed.number, outcome);
+        let heard = self.insist(&call, deed).await;
+        self.hear(deed.number, heard);
     }
 
-    fn hear(&self, number: usize, outcome: Outcome) {
+    fn hear(&self, number: usize, heard: Heard) {
         if let Some(call) = self.known().calls.get_mut(&number) {
-            call.heard.push(outcome);
+            call.heard.push(heard);
         }
     }
 
     async fn repeat(&self, first: usize, deed: &Deed) {
         let call = self.known().calls.get(&first).cloned();
         let Some(call) = call.filter(|call| call.key.is_some()) else { return };
-        let outcome = self.insist(&call, deed).await;
+        let heard = self.insist(&call, deed).await;
         self.stage.world.count("answers asked again");
-        self.hear(first, outcome);
+        self.hear(first, heard);
     }
 
     /// Sends a request until there is an answer that says what became of it.
-    async fn insist(&self, call: &Call, deed: &Deed) -> Outcome {
+    async fn insist(&self, call: &Call, deed: &Deed) -> Heard {
         let world = &self.stage.world;
         let give_up = world.now() + PATIENCE;
         let mut place = deed.node % self.stage.setup.nodes;
-        for tries in 1.. {
+        let mut tries = 0;
+        loop {
             let deadline = Duration::from_millis(deed.deadline_ms);
             let terms = Terms { caller: call.caller.clone(), key: call.key.clone(), deadline };
+            let sent = world.now();
             let answer = self.stage.ask(place, call.ask.clone(), terms).await;
-            let last = match answer {
-                Ok(told) => {
-                    world.note(format_args!("#{}: OK", deed.number));
-                    return Outcome::Done(Box::new(told));
-                }
-                Err(no) => no,
-            };
-            world.note(format_args!("#{}: {:?} {}", deed.number, last.code, last.reason));
-            if last.code == Code::Internal {
-                self.known().faults.push(format!("#{} {}: {}", deed.number, call.what, last.message));
-            }
-            if last.is_definite() {
-                return Outcome::Refused(last);
-            }
-            if call.key.is_none() || world.now() >= give_up {
-                return Outcome::Unknown(last);
+            let last = call.key.is_none() || world.now() >= give_up;
+            if let Some(outcome) = self.understand(answer, last, deed) {
+                return Heard { outcome, sent, at: world.now() };
             }
             world.count("requests resent");
             // Whoever was told no more after some tries asks less often.
+            tries += 1;
             let pause = world.span(PAUSE.0, PAUSE.1) * u64::min(tries, 8);
             world.letter(self.stage.clients, pause, ()).await;
             place = (place + 1) % self.stage.setup.nodes;
         }
-        unreachable!("it ends by itself")
+    }
+
+    /// What an answer says of a request; `None` where it must be sent again, unless this was the last time.
+    fn understand(&self, answer: Result<Told, No>, last: bool, deed: &Deed) -> Option<Outcome> {
+        let world = &self.stage.world;
+        let no = match answer {
+            Ok(told) => {
+                world.note(format_args!("#{}: OK", deed.number));
+                return Some(Outcome::Done(Box::new(told)));
+            }
+            Err(no) => no,
+        };
+        world.note(format_args!("#{}: {:?} {}", deed.number, no.code, no.reason));
+        if no.code == Code::Internal {
+            self.known().faults.push(format!("#{} {}: {}", deed.number, deed.what, no.message));
+        }
+        match no.is_definite() {
+            true => Some(Outcome::Refused(no)),
+            false => last.then_some(Outcome::Unknown(no)),
+        }
     }
 
     /// Asks once, without a key.
