@@ -38,9 +38,12 @@ pub(crate) fn run(
     let settings = sources.clone().load()?.settings;
     logging::init(verbosity, &settings.log);
     runtime()?.block_on(async {
-        let running = Running::start(settings.clone()).await?;
+        // Before anybody can know that it serves: a signal that nobody waits for ends the process.
         let mut signals = Signals::catch()?;
-        tokio::spawn(doors::follow(running.entrance.clone(), settings, sources, running.stop.clone()));
+        let hangups = signal(SignalKind::hangup()).context("cannot wait for signals")?;
+        let running = Running::start(settings.clone()).await?;
+        let (entrance, stop) = (running.entrance.clone(), running.stop.clone());
+        tokio::spawn(doors::follow(entrance, settings, sources, hangups, stop));
         ready(running.address);
         signals.next().await;
         tokio::select! {

@@ -10,12 +10,12 @@ use bytes::Bytes;
 use digota_core::access::Principal;
 use http::{Extensions, HeaderMap, Response};
 use http_body::{Frame, SizeHint};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::Status;
 use tonic::body::Body;
 
 use crate::access::{Rpc, Work};
+use crate::crowd::Share;
 use crate::gate::Doors;
 use crate::line::Line;
 use crate::status;
@@ -70,15 +70,17 @@ struct Watched {
     /// `None` once it was cut off.
     body: Option<Body>,
     visit: Visit,
-    recheck: Interval,
+    share: Arc<Share>,
+    /// Ready when it is time to look at the doors again.
+    recheck: Pin<Box<dyn Future<Output = ()> + Send>>,
     left: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Watched {
     fn new(body: Body, visit: Visit, line: &Line) -> Watched {
-        let mut recheck = interval_at(Instant::now() + RECHECK, RECHECK);
-        recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Watched { body: Some(body), visit, recheck, left: Box::pin(line.left()) }
+        let share = Arc::clone(&line.share);
+        let recheck = pause(Arc::clone(&share));
+        Watched { body: Some(body), visit, share, recheck, left: Box::pin(line.left()) }
     }
 
     /// The last frame, if the connection is to end, or if it is time to look and the caller is not welcome.
@@ -86,7 +88,8 @@ impl Watched {
         if self.left.as_mut().poll(cx).is_ready() {
             return Some(self.end(&status::leaving()));
         }
-        while self.recheck.poll_tick(cx).is_ready() {
+        while self.recheck.as_mut().poll(cx).is_ready() {
+            self.recheck = pause(Arc::clone(&self.share));
             let Err(status) = self.visit.check() else { continue };
             return Some(self.end(&status));
         }
@@ -102,6 +105,11 @@ impl Watched {
         let _ = status.add_header(&mut trailers);
         Frame::trailers(trailers)
     }
+}
+
+/// Waits by the shop's clock until the doors are asked again.
+fn pause(share: Arc<Share>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move { share.clock().sleep(RECHECK).await })
 }
 
 impl http_body::Body for Watched {
@@ -137,9 +145,10 @@ mod tests {
     use std::sync::Mutex;
 
     use digota_core::access::Scope;
-    use digota_core::testing::clock::ManualClock;
+    use digota_core::port::Clock;
     use digota_core::time::Timestamp;
     use http_body_util::{BodyExt, StreamBody};
+    use tokio::time::Instant;
     use tokio_stream::Stream;
     use tonic::Code;
 
@@ -158,9 +167,22 @@ mod tests {
         }
     }
 
+    /// Tells no time, and lets it pass as the runtime does.
+    struct RuntimeClock;
+
+    #[tonic::async_trait]
+    impl Clock for RuntimeClock {
+        fn now(&self) -> Timestamp {
+            Timestamp(0)
+        }
+
+        async fn sleep(&self, span: Duration) {
+            tokio::time::sleep(span).await;
+        }
+    }
+
     fn line() -> Line {
-        let clock = ManualClock::standing(Timestamp(0));
-        Line::new(Crowd::new(Limits::default(), Arc::new(clock)).anybodys_share())
+        Line::new(Crowd::new(Limits::default(), Arc::new(RuntimeClock)).anybodys_share())
     }
 
     /// A reader's open stream of these frames.

@@ -7,13 +7,12 @@ use std::time::Duration;
 use digota_core::access::{Principal, Scope};
 use digota_core::port::Clock;
 use digota_core::shop::{Policy, Shop};
-use digota_grpc::gate::{Doors, Gate, GateLayer};
-use digota_grpc::{Edge, Limits};
+use digota_grpc::gate::{Doors, Gate, GateLayer, Stranger};
+use digota_grpc::{Crowd, Edge, Limits};
 use futures_util::FutureExt;
 use http::Extensions;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
-use tower::Layer;
 
 use crate::outside::{Line, NodeClock};
 use crate::stage::Stage;
@@ -42,9 +41,11 @@ impl Node {
         let shop = Arc::new(Shop::new(line.ports(), Policy::default()));
         let doors: Arc<dyn Doors> = Arc::new(Open);
         let edge = Edge { shop: Arc::clone(&shop), doors: Arc::clone(&doors), tasks: TaskTracker::new() };
-        let limits = Limits { in_flight_max: 256, request_bytes_max: 1 << 20 };
+        let limits = Limits::default();
         let routes = digota_grpc::services(edge, &limits).routes().prepare();
-        let service = GateLayer::new(doors, &limits).layer(routes);
+        let crowd = Crowd::new(limits, Arc::clone(shop.clock()));
+        let connection = Arc::new(digota_grpc::Line::new(crowd.anybodys_share()));
+        let service = GateLayer::new(doors, crowd).layer(routes, connection);
         stage.world.spawn(process, look_after(shop, line));
         Node { process, service }
     }
@@ -82,8 +83,9 @@ pub struct Caller(pub String);
 struct Open;
 
 impl Doors for Open {
-    fn admit(&self, connection: &Extensions) -> Result<Arc<Principal>, String> {
-        let caller = connection.get::<Caller>().ok_or_else(|| "nobody".to_owned())?;
+    fn admit(&self, connection: &Extensions) -> Result<Arc<Principal>, Stranger> {
+        let nobody = || Stranger::Unlisted("nobody".to_owned());
+        let caller = connection.get::<Caller>().ok_or_else(nobody)?;
         Ok(Arc::new(Principal { name: caller.0.clone(), scopes: vec![Scope::Wildcard] }))
     }
 }

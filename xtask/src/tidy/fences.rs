@@ -39,7 +39,18 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Libraries, each with the crates that may use them. A library stands for its family: `tonic` for `tonic-health` too.
 const LIBRARIES: &[(&str, &[&str])] = &[
-    ("tonic", &["digota-proto", "digota-grpc", "digota", "digota-load", "digota-faults", "digota-storm", "digota-sim"]),
+    (
+        "tonic",
+        &[
+            "digota-proto",
+            "digota-grpc",
+            "digota",
+            "digota-load",
+            "digota-faults",
+            "digota-storm",
+            "digota-sim",
+        ],
+    ),
     // The judge of faults reads the database with its own eyes.
     ("rusqlite", &["digota-storage", "digota-faults"]),
     ("reqwest", &["digota-gateway"]),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
 use super::entrance::Entrance;
@@ -13,19 +13,15 @@ use super::telling;
 use crate::config::{ClientEntry, Settings, Sources};
 use crate::tls::Credentials;
 
-/// Looks at the files every `tls.reload_ms` and on SIGHUP, until `stop`.
-///
-/// Without an entrance it only says that there is nothing to reload: a SIGHUP that nobody waits for would end the process.
+/// Looks at the files every `tls.reload_ms` and on SIGHUP, until `stop`. Without an entrance it only says that there is nothing
+/// to reload.
 pub(crate) async fn follow(
     entrance: Option<Entrance>,
     settings: Settings,
     sources: Sources,
+    mut hangups: Signal,
     stop: CancellationToken,
 ) {
-    let mut hangups = match signal(SignalKind::hangup()) {
-        Ok(hangups) => hangups,
-        Err(error) => return tracing::error!(%error, "cannot wait for SIGHUP, so nothing is reloaded"),
-    };
     let mut reload = entrance.map(|entrance| Reload::new(entrance, settings, sources));
     loop {
         let pause = reload.as_ref().map_or(Duration::MAX, Reload::pause);
