@@ -539,19 +539,12 @@ def run_python(folder: Path, *command) -> str:
     return done.stdout
 
 
-def test_the_document_of_settings_is_what_the_server_describes(stage):
-    listed = settings_document(r"^<!-- digota config --describe -->\n```text\n(.*?)^```")
-    assert listed == run("config", "--describe"), (
-        "docs/configuration.md differs from `digota config --describe`: put its output there"
-    )
-
-
 def test_the_examples_of_settings_are_understood(stage):
     file = settings_document(r"^```toml\n(.*?)^```")
     lines = settings_document(r"^```sh\n(DIGOTA_.*?)^```").splitlines()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "digota.toml").write_text(file)
-        assert 'clients.1.name = "reports"  (file digota.toml)' in run("config", folder=folder)
+        assert 'clients.1.name = "reports"  (file digota.toml, line ' in run("config", folder=folder)
     with tempfile.TemporaryDirectory() as folder:
         told = run("config", folder=folder, **dict(line.split("=", 1) for line in lines))
         assert all(f"(env {line.split('=')[0]})" in told for line in lines), told

@@ -17,15 +17,22 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// All scopes.
+    pub const ALL: [Scope; 4] = [Scope::Public, Scope::Read, Scope::Write, Scope::Wildcard];
+
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scope::Public => "PUBLIC",
+            Scope::Read => "READ",
+            Scope::Write => "WRITE",
+            Scope::Wildcard => "WILDCARD",
+        }
+    }
+
     /// The scope by its name in the configuration, any case.
     pub fn parse(name: &str) -> Option<Scope> {
-        match name.to_ascii_uppercase().as_str() {
-            "PUBLIC" => Some(Scope::Public),
-            "READ" => Some(Scope::Read),
-            "WRITE" => Some(Scope::Write),
-            "WILDCARD" => Some(Scope::Wildcard),
-            _ => None,
-        }
+        Scope::ALL.into_iter().find(|scope| scope.name().eq_ignore_ascii_case(name))
     }
 
     /// Whether a client holding this scope may call an rpc that asks for `wanted`.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::port::store::{Condition, Kind, Mark, Order, Query, Total};
+use crate::port::store::{Condition, Kind, Mark, Order, Page, Query, Total};
 use crate::text::Violations;
 use crate::time::Timestamp;
 
@@ -87,40 +87,50 @@ impl Request {
                 format!("skips more than {OFFSET_MAX} records; follow next_cursor with cursor instead"),
             );
         }
-        let after = if self.cursor.is_empty() { None } else { self.mark(kind) };
+        let place = if self.cursor.is_empty() { None } else { self.place(kind) };
         all.check(
-            self.cursor.is_empty() || after.is_some(),
+            self.cursor.is_empty() || place.is_some(),
             "cursor",
             "is not a cursor of this list, sort and filter",
         );
         all.end()?;
         let number =
             |n: i64| u32::try_from(n).map_err(|_| Error::internal("a page out of range passed its check"));
-        Ok(Query {
+        let conditions = self.conditions.clone();
+        let query = Query {
             kind,
-            conditions: self.conditions.clone(),
+            conditions,
             order: self.sort.order(),
-            after,
+            after: None,
             offset: number(offset)?,
             limit: number(limit)?,
+        };
+        Ok(match place {
+            Some((mark, skip)) => Query { after: Some(mark), offset: skip, ..query },
+            None => query,
         })
     }
 
-    /// The cursor that goes on after a mark: list and filter, sort, moment and id, as hexadecimal text.
-    pub fn cursor(&self, kind: Kind, mark: Mark) -> String {
-        format!("{:016x}{:x}{:016x}{}", self.origin(kind), self.sort as u8, mark.at.0, mark.id.simple())
+    /// The cursor that goes on after a page: list and filter, sort, moment, id, and what is left to skip, as hexadecimal
+    /// text. Empty where nothing follows.
+    pub fn cursor(&self, kind: Kind, page: &Page) -> String {
+        let Some(Mark { at, id }) = page.next else { return String::new() };
+        let (origin, sort, skip) = (self.origin(kind), self.sort as u8, page.skip);
+        format!("{origin:016x}{sort:x}{:016x}{}{skip:08x}", at.0, id.simple())
     }
 
-    fn mark(&self, kind: Kind) -> Option<Mark> {
+    fn place(&self, kind: Kind) -> Option<(Mark, u32)> {
         let text = self.cursor.as_str();
-        if text.len() != 65 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if text.len() != 73 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return None;
         }
         let same_origin = u64::from_str_radix(&text[..16], 16).ok()? == self.origin(kind);
         let same_sort = u8::from_str_radix(&text[16..17], 16).ok()? == self.sort as u8;
         let at = Timestamp(i64::from_str_radix(&text[17..33], 16).ok()?);
-        let id = Uuid::try_parse(&text[33..]).ok()?;
-        (same_origin && same_sort).then_some(Mark { at, id })
+        let id = Uuid::try_parse(&text[33..65]).ok()?;
+        let skip = u32::from_str_radix(&text[65..], 16).ok()?;
+        let within = i64::from(skip) <= OFFSET_MAX;
+        (same_origin && same_sort && within).then_some((Mark { at, id }, skip))
     }
 
     /// A number that differs between lists and filters (FNV-1a): it catches mistakes, it keeps no secret.
@@ -141,8 +151,10 @@ mod tests {
     fn a_cursor_goes_on_in_its_own_list_only() {
         let mut request = Request { sort: Sort::CreatedDesc, ..Request::default() };
         let mark = Mark { at: Timestamp(1_700_000_000_000_000), id: Uuid::from_u128(7) };
-        request.cursor = request.cursor(Kind::Order, mark);
-        assert_eq!(request.query(Kind::Order).map(|query| query.after), Ok(Some(mark)));
+        let page = Page { next: Some(mark), skip: 12, ..Page::default() };
+        request.cursor = request.cursor(Kind::Order, &page);
+        assert_eq!(request.query(Kind::Order).map(|query| (query.after, query.offset)), Ok((Some(mark), 12)));
+        assert_eq!(request.cursor(Kind::Order, &Page::default()), "");
         assert!(request.query(Kind::Sku).is_err());
         assert!(Request { sort: Sort::UpdatedAsc, ..request.clone() }.query(Kind::Order).is_err());
         assert!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::net::IpAddr;
 
 use crate::error::{Error, Result, Violation};
 
@@ -115,6 +116,16 @@ impl Violations {
         }
     }
 
+    /// Where a buyer's browser comes back to; may be empty. Plain http would show the buyer's payment to everybody on the way: it
+    /// will do on one's own machine, and `in_play`, where no real money moves.
+    pub fn return_url(&mut self, field: impl Display, url: &str, in_play: bool) {
+        let is_private = url.starts_with("https://") || in_play || is_loopback(host(url));
+        match url.is_empty() || is_private || !is_url(url) {
+            true => self.url(field, url),
+            false => self.add(field, "must be an https URL; http is for localhost and for the sandbox"),
+        }
+    }
+
     /// An e-mail address; may be empty.
     pub fn email(&mut self, field: impl Display, email: &str) {
         if !email.is_empty() && !is_email(email) {
@@ -161,15 +172,30 @@ impl Violations {
 }
 
 fn is_url(url: &str) -> bool {
-    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
-        return false;
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.split(':').next().unwrap_or_default();
     url.len() <= URL_MAX
-        && !host.is_empty()
-        && !authority.contains('@')
+        && !host(url).is_empty()
+        && !authority(url).contains('@')
         && !url.chars().any(|c| c.is_control() || c.is_whitespace())
+}
+
+/// `host:80` of `http://host:80/path`; empty for other schemes.
+fn authority(url: &str) -> &str {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+/// `host` of `http://host:80/path`, and `[::1` of an address in brackets.
+fn host(url: &str) -> &str {
+    let authority = authority(url);
+    match authority.split_once(']') {
+        Some((bracketed, _)) => bracketed,
+        None => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn is_email(email: &str) -> bool {
@@ -204,6 +230,38 @@ mod tests {
             "//h",
         ] {
             assert!(!is_url(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn browsers_come_back_over_https_unless_nobody_else_can_look_on() {
+        let ask = |url: &str, in_play| {
+            let mut all = Violations::new();
+            all.return_url("return_url", url, in_play);
+            all.end().is_ok()
+        };
+        for good in [
+            "",
+            "https://shop.example/thanks",
+            "http://localhost:8080/",
+            "http://127.0.0.1/",
+            "http://[::1]:8/x",
+        ] {
+            assert!(ask(good, false), "{good}");
+        }
+        for bad in [
+            "http://shop.example/thanks",
+            "http://localhost.shop.example/",
+            "http://127.0.0.1.shop.example/",
+            "http://10.0.0.1/",
+        ] {
+            assert!(!ask(bad, false), "{bad}");
+            assert!(ask(bad, true), "{bad}");
+        }
+        for bad in
+            ["javascript:alert(1)", "http://", "http://u:p@localhost/", "http://localhost@shop.example/"]
+        {
+            assert!(!ask(bad, false) && !ask(bad, true), "{bad}");
         }
     }
 

@@ -5,22 +5,33 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Settings, Sources};
+use crate::config::{Sources, describe};
 use crate::logging::Verbosity;
-use crate::{ca, demo, dev, logging, pretend, serve};
+use crate::{ca, demo, dev, doctor, logging, manual, pretend, serve};
+
+/// The heading of what every command understands.
+pub(crate) const EVERYWHERE: &str = "Options of every command";
 
 /// The commerce backend that other services call over gRPC: products, stock, orders, payments
 #[derive(Debug, Parser)]
 #[command(
     name = "digota",
     version,
-    after_help = "Without a command, digota serves.\n\nFirst steps:\n  digota demo           watch an order being \
-                  made, paid and returned\n  digota serve --dev    a server on this machine, nothing to set up\n  \
-                  digota config         every setting, its value, and where it came from"
+    after_help = "Without a command, digota serves.
+
+First steps:
+  digota demo           watch an order being made, paid and returned
+  digota serve --dev    a server on this machine, nothing to set up
+
+A server of your own:
+  digota ca init --dir certs            certificates, and the lines of digota.toml that use them
+  digota ca issue shop --dir certs      a certificate for a client called shop, and the lines that let it in
+  digota doctor                         what is missing, and how to mend it
+  digota serve"
 )]
 pub(crate) struct Cli {
-    /// The settings file; without it digota.toml, if there is one
-    #[arg(long, global = true, value_name = "FILE")]
+    /// The settings file; without it the one that DIGOTA_CONFIG names, else digota.toml if there is one
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
     #[command(flatten)]
     verbosity: Verbosity,
@@ -30,22 +41,35 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve
+    /// Serve until Ctrl-C or SIGTERM
     Serve(Serve),
-    /// Make, pay and return an order, on a server of its own
+    /// Watch an order being made, paid and returned, on a server of its own
     Demo(demo::Demo),
     /// Make certificates: a CA, its server, its clients
     #[command(subcommand)]
     Ca(ca::Command),
     /// Print every setting, its value, and where it came from
     Config(Config),
-    /// Run the sandbox: a payment gateway that only pretends
+    /// Look at everything that a server needs, and say how to mend what is wrong
+    Doctor(doctor::Doctor),
+    /// Run the sandbox, a payment gateway that only pretends, as a process of its own
     Sandbox(pretend::Pretend),
+    /// Print a script that has a shell complete commands and options
+    Completions(manual::Completions),
+    /// Print the manual page, or write one for every command
+    Man(manual::Man),
 }
 
 #[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Settings come from the file and from variables that begin with DIGOTA_, which win.
+`digota config` shows what that comes to, `digota doctor` what is still wrong.
+
+Examples:
+  digota serve                        as digota.toml says
+  digota serve --config shop.toml     as another file says
+  digota serve --dev                  on 127.0.0.1:3051 with everything made for you, in digota-dev/")]
 struct Serve {
-    /// Serve on this machine with nothing to set up: makes certificates, keeps its data in a folder, pays with the sandbox
+    /// Serve on this machine alone with nothing to set up: make certificates, keep the data in a folder, pay with the sandbox
     #[arg(long)]
     dev: bool,
     /// The folder that --dev keeps everything in
@@ -54,8 +78,12 @@ struct Serve {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Reads file and environment as a server does. Secrets are hidden. What is wrong is told at the end, all
+of it at once, and the exit code is 1."
+)]
 struct Config {
-    /// Print what each setting means and which environment variable sets it, instead of values
+    /// Print what there is to set instead: what each setting means, its variable, how it is written, its default
     #[arg(long)]
     describe: bool,
 }
@@ -76,7 +104,7 @@ impl Cli {
             }
             Some(Command::Demo(demo)) => demo.run(self.verbosity),
             Some(Command::Ca(command)) => command.run(&sources),
-            Some(Command::Config(Config { describe: true })) => describe(),
+            Some(Command::Config(Config { describe: true })) => Ok(write!(io::stdout(), "{}", describe())?),
             Some(Command::Config(Config { describe: false })) => {
                 let (loaded, problems) = sources.inspect();
                 for line in loaded.explain() {
@@ -84,19 +112,13 @@ impl Cli {
                 }
                 if problems.0.is_empty() { Ok(()) } else { Err(problems.into()) }
             }
+            Some(Command::Doctor(doctor)) => doctor.run(sources),
+            Some(Command::Completions(completions)) => completions.run(),
+            Some(Command::Man(man)) => man.run(),
             Some(Command::Sandbox(pretend)) => {
                 logging::init(self.verbosity, &Default::default());
                 pretend.run()
             }
         }
     }
-}
-
-/// Every setting: its key, its variable, and what it means. `#` stands for the index of a list.
-fn describe() -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    for key in Settings::keys() {
-        writeln!(out, "{}  ({})\n    {}", key.path, key.variable(), key.about)?;
-    }
-    Ok(())
 }

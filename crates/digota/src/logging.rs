@@ -8,16 +8,17 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
+use crate::cli::EVERYWHERE;
 use crate::config::{Calls, Format, Level, Log};
 
 /// `--debug` and `--info`, which win over `log.level`.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct Verbosity {
     /// Write debug lines and everything more severe
-    #[arg(long, global = true, conflicts_with = "info")]
+    #[arg(long, global = true, conflicts_with = "info", help_heading = EVERYWHERE)]
     pub(crate) debug: bool,
     /// Write info lines and everything more severe
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) info: bool,
 }
 

@@ -1,6 +1,7 @@
 //! The digota server and its command line.
 //!
-//! - [`cli`]: what can be asked for. [`serve`], [`demo`], [`pretend`], [`ca`] and [`config`] do it.
+//! - [`cli`]: what can be asked for. [`serve`], [`demo`], [`pretend`], [`ca`], [`config`] and [`doctor`] do it,
+//!   and [`manual`] tells shells and readers of it.
 //! - [`wiring`]: the only place where edge, shop and adapters meet. [`system`]: time and ids of the real world.
 //! - [`doors`] and [`tls`]: who may enter. [`lines`]: the connections that they come over.
 
@@ -9,9 +10,11 @@ mod cli;
 mod config;
 mod demo;
 mod dev;
+mod doctor;
 mod doors;
 mod lines;
 mod logging;
+mod manual;
 mod pretend;
 mod serve;
 mod system;

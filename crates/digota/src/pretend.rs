@@ -15,6 +15,10 @@ use crate::system::SystemClock;
 
 /// `digota sandbox`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A server uses it where its account says `provider = \"sandbox\"` and `address = \"http://127.0.0.1:3052\"`.
+Without an address a server has a sandbox inside, which ends with it."
+)]
 pub(crate) struct Pretend {
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:3052", value_name = "HOST:PORT")]

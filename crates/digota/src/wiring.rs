@@ -33,15 +33,19 @@ pub(crate) async fn shop(settings: &Settings) -> anyhow::Result<Shop> {
 }
 
 async fn store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    digota_storage::open(&storage(settings)).await.context("cannot open the storage")
+}
+
+/// Where the shop is kept.
+pub(crate) fn storage(settings: &Settings) -> digota_storage::Config {
     let storage = &settings.storage;
-    let config = digota_storage::Config {
+    digota_storage::Config {
         handler: storage.handler.clone(),
         address: vec![storage.address.expose().to_owned()],
         username: storage.username.clone().unwrap_or_default(),
         password: storage.password.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default(),
         database: storage.database.clone().unwrap_or_default(),
-    };
-    digota_storage::open(&config).await.context("cannot open the storage")
+    }
 }
 
 fn lock(settings: &Settings) -> anyhow::Result<Arc<dyn Lock>> {
@@ -69,7 +73,8 @@ fn gateways(
     Ok(gateways)
 }
 
-fn gateway(
+/// The gateway of an account. A call of it takes at most so long.
+pub(crate) fn gateway(
     account: &Account,
     timeout_ms: u64,
     clock: &Arc<dyn Clock>,

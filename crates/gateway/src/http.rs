@@ -55,6 +55,13 @@ impl Http {
     }
 }
 
+/// What the clock of whoever answers at `base` says: the header `Date` of any answer, if one comes in time.
+pub async fn date(base: &str, limit: Duration) -> Option<String> {
+    let request = Http::new(base).ok()?.client.head(base).timeout(limit).send();
+    let response = request.await.ok()?;
+    Some(response.headers().get(http::header::DATE)?.to_str().ok()?.to_owned())
+}
+
 impl Transport for Http {
     async fn send(&self, request: &Request) -> Result<Response, SendError> {
         let sent = self

@@ -1,8 +1,10 @@
 //! Adapters of the store port. Each is a folder here and one word in the list below.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use digota_core::port::Store;
+use digota_core::time::Timestamp;
 
 /// Lists the adapters: a module each, picked by its name.
 macro_rules! adapters {
@@ -19,6 +21,17 @@ macro_rules! adapters {
         pub async fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
             match config.handler.as_str() {
                 $(stringify!($name) => $name::open(config).await.map_err(|error| OpenError::Adapter(Box::new(error))),)+
+                other => Err(OpenError::UnknownHandler { handler: other.to_owned() }),
+            }
+        }
+
+        /// Looks at the storage that the configuration names, and changes nothing.
+        ///
+        /// # Errors
+        /// Says in words for the operator why it could not be opened.
+        pub async fn look(config: &Config) -> Result<Look, OpenError> {
+            match config.handler.as_str() {
+                $(stringify!($name) => $name::look(config).await.map_err(|error| OpenError::Adapter(Box::new(error))),)+
                 other => Err(OpenError::UnknownHandler { handler: other.to_owned() }),
             }
         }
@@ -53,6 +66,23 @@ impl std::fmt::Debug for Config {
             .field("database", &self.database)
             .finish_non_exhaustive()
     }
+}
+
+/// What a look at a storage found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Whether there is no shop yet, so that the next start makes an empty one.
+    pub is_new: bool,
+    /// Whether an earlier digota made it, so that the next start migrates it.
+    pub is_older: bool,
+    /// When the newest event happened, by the clock of who wrote it.
+    pub newest: Option<Timestamp>,
+    /// The time by the clock of the storage's server, if it has one.
+    pub clock: Option<Timestamp>,
+    /// The process that writes to it, where only one can.
+    pub holder: Option<String>,
+    /// The file that it is, if it is one.
+    pub file: Option<PathBuf>,
 }
 
 /// Why no storage was opened.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use digota_core::port::Store;
-use digota_core::port::store::{Condition, Keys, Kind, Query, Record, SCAN_BUDGET};
+use digota_core::port::store::{Condition, Keys, Kind, PAGE_BYTES, Query, Record, SCAN_BUDGET};
 
 use super::Bed;
 use super::drive::{ORDERS, all, exactly, ids, mark, page, put, put_all, sorted, total};
@@ -150,6 +150,43 @@ pub(super) async fn offsets_skip(bed: Bed) {
     }
 }
 
+/// The list is made so that no index helps and the budget of the first page ends among the matches that are to be skipped,
+/// or before them.
+pub(super) async fn an_offset_outlives_its_page(bed: Bed) {
+    let store = bed.open().await;
+    let budget = i64::from(SCAN_BUDGET);
+    let dated = |moment: i64| Record { created: at(moment), updated: at(moment), ..charge(None, 1) };
+    let records: Vec<Record> = (0..budget + 50).map(dated).collect();
+    put_all(&store, &records).await;
+    for first_match in [budget - 2, budget + 2] {
+        let late = vec![Condition::Created { from: Some(at(first_match)), until: None }];
+        let query = Query { order: ORDERS[2], conditions: late, offset: 5, limit: 1000, ..all(Kind::Charge) };
+        let found = walk(&store, query).await.concat();
+        assert_eq!(ids(&found), ids(&records[first_match as usize + 5..]), "matches from {first_match}");
+    }
+}
+
+pub(super) async fn a_page_is_bounded_in_bytes(bed: Bed) {
+    let store = bed.open().await;
+    let sized =
+        |bytes: usize| Record { body: format!("{{\"pad\":{:?}}}", "x".repeat(bytes)), ..charge(None, 1) };
+    let sizes = (0..25).map(|n| if n == 12 { PAGE_BYTES + 1 } else { PAGE_BYTES / 7 });
+    let records: Vec<Record> = sizes.map(sized).collect();
+    for record in &records {
+        put(&store, [insert(record)]).await;
+    }
+    for order in ORDERS {
+        for conditions in [vec![], vec![Condition::Status(1)]] {
+            let pages = walk(&store, Query { order, conditions, ..all(Kind::Charge) }).await;
+            for page in &pages {
+                let bytes: usize = page.iter().map(|record| record.body.len()).sum();
+                assert!(page.len() == 1 || bytes <= PAGE_BYTES, "{} records of {bytes} bytes", page.len());
+            }
+            assert_eq!(ids(&pages.concat()), ids(&sorted(&records, order)));
+        }
+    }
+}
+
 /// The records of each page of a list.
 async fn walk(store: &Arc<dyn Store>, mut query: Query) -> Vec<Vec<Record>> {
     let mut pages = Vec::new();
@@ -157,9 +194,10 @@ async fn walk(store: &Arc<dyn Store>, mut query: Query) -> Vec<Vec<Record>> {
         let page = page(store, query.clone()).await;
         assert!(page.records.len() <= query.limit as usize, "a page is no longer than asked for");
         assert!(pages.len() <= 1000, "a walk must end");
+        let onward = query.onward(&page);
         pages.push(page.records);
-        let Some(next) = page.next else { return pages };
-        query.after = Some(next);
+        let Some(next) = onward else { return pages };
+        query = next;
     }
 }
 

@@ -59,6 +59,8 @@ cases!(Bed;
     filters_keep_what_matches,
     a_filter_without_an_index_is_bounded,
     offsets_skip,
+    an_offset_outlives_its_page,
+    a_page_is_bounded_in_bytes,
     totals_are_exact_for_declared_filters,
     other_totals_are_capped,
     // committing

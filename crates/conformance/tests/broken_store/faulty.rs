@@ -27,6 +27,7 @@ pub(crate) enum Fault {
     ConditionForgotten,
     ScansAll,
     OffsetIgnored,
+    OffsetForgotten,
     TotalOneOff,
     AlwaysCaps,
     NeverCaps,
@@ -213,17 +214,18 @@ impl Faulty {
         self.sound.commit(batch).await
     }
 
+    /// As many pages as it takes to fill one.
     async fn scan_all(&self, query: &Query) -> Result<Page, StoreError> {
-        let (mut records, mut query) = (vec![], query.clone());
-        loop {
-            let page = self.sound.list(&query).await?;
-            records.extend(page.records);
-            let missing = query.limit as usize - records.len().min(query.limit as usize);
-            if missing == 0 || page.next.is_none() {
-                return Ok(Page { records, next: page.next });
+        let mut page = self.sound.list(query).await?;
+        while let Some(mut next) = query.onward(&page) {
+            next.limit = query.limit - u32::try_from(page.records.len()).unwrap_or(query.limit);
+            if next.limit == 0 {
+                break;
             }
-            query.after = page.next;
+            let more = self.sound.list(&next).await?;
+            page = Page { records: [page.records, more.records].concat(), ..more };
         }
+        Ok(page)
     }
 }
 
@@ -273,6 +275,7 @@ impl Store for Faulty {
             (Fault::PageSkipsTies, Some(next)) => {
                 next.id = if query.order.descending { Uuid::nil() } else { Uuid::max() };
             }
+            (Fault::OffsetForgotten, _) => page.skip = 0,
             _ => {}
         }
         Ok(page)

@@ -61,6 +61,8 @@ caught! {
     a_forgotten_condition_is_caught: ConditionForgotten by "filters_keep_what_matches";
     an_endless_scan_is_caught: ScansAll by "a_filter_without_an_index_is_bounded";
     an_ignored_offset_is_caught: OffsetIgnored by "offsets_skip";
+    an_offset_that_is_lost_between_pages_is_caught: OffsetForgotten by "an_offset_outlives_its_page";
+    a_page_too_large_to_be_read_is_caught: ScansAll by "a_page_is_bounded_in_bytes";
     a_total_that_is_one_off_is_caught: TotalOneOff by "totals_are_exact_for_declared_filters";
     a_total_that_is_always_capped_is_caught: AlwaysCaps by "totals_are_exact_for_declared_filters";
     a_total_that_counts_everything_is_caught: NeverCaps by "other_totals_are_capped";

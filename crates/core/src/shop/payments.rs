@@ -49,7 +49,7 @@ impl NewCharge {
         all.email("email", &self.email);
         all.line("statement", &self.statement, LINE_MAX);
         all.map("metadata", &self.metadata);
-        all.url("return_url", &self.return_url);
+        all.return_url("return_url", &self.return_url, self.provider == Provider::Sandbox);
     }
 }
 

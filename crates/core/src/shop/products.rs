@@ -28,7 +28,7 @@ impl Shop {
         })
     }
 
-    /// A product and its SKUs, up to 1000 of them, first made first.
+    /// A product and its SKUs, first made first, as many as fit on one page.
     pub async fn product(&self, id: ProductId) -> Result<(Product, Vec<StockedSku>)> {
         let product = self.load::<Product>(id.0).await?;
         let skus = self.skus_of(id, u32::try_from(LIMIT_MAX).unwrap_or(u32::MAX)).await?;
@@ -112,8 +112,7 @@ impl Shop {
         let page = self.store.list(&query).await?;
         let total = self.store.count(T::KIND, &request.conditions).await?;
         let items = page.records.iter().map(decode).collect::<Result<Vec<T>>>()?;
-        let next = page.next.map(|mark| request.cursor(T::KIND, mark)).unwrap_or_default();
-        Ok(Listed { items, total, next })
+        Ok(Listed { items, total, next: request.cursor(T::KIND, &page) })
     }
 
     /// These SKUs with their stock.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use digota_core::order::OrderStatus;
 use digota_core::port::Clock;
 
-use super::world::{COMMITS_OF_A_WORLD, Plan, World, is_pending, pay};
+use super::world::{COMMITS_OF_A_WORLD, Plan, World, is_pending, new_charge, pay};
 
 /// Drops a payment while it waits for the gateway, as a crash does.
 async fn die_while_paying(world: &World, order: digota_core::id::OrderId) {
@@ -47,6 +47,53 @@ async fn a_new_process_takes_over_at_once_where_it_is_the_only_one() {
         world.settle().await;
         world.assert_consistent().await;
     }
+}
+
+/// More than one round takes.
+const MANY: usize = 600;
+
+/// A crash with many payments under way, none of which has reached the gateway.
+async fn die_with_many_under_way(world: &World) {
+    world.wire.hold(true);
+    let charges = (0..MANY)
+        .map(|_| async { world.shop.new_charge(new_charge(700, false, "tok_ok"), &world.terms()).await });
+    let all_on_their_way = async {
+        while world.wire.asked("charge") < MANY {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answers = futures_util::future::join_all(charges) => panic!("{answers:?}"),
+        () = all_on_their_way => {}
+    }
+    world.wire.hold(false);
+}
+
+#[tokio::test]
+async fn a_new_process_takes_over_more_orphans_than_one_round_looks_at() {
+    let world = World::new().await;
+    die_with_many_under_way(&world).await;
+    let round = world.node(2).adopt_orphans().await.unwrap();
+    assert_eq!((round.looked, round.settled, round.failed), (MANY, MANY, 0));
+    world.assert_consistent().await;
+    assert_eq!(world.all_charges().await.len(), MANY);
+}
+
+#[tokio::test]
+async fn orphans_that_the_gateway_says_nothing_about_come_up_by_their_schedule() {
+    let world = World::new().await;
+    die_with_many_under_way(&world).await;
+    world.wire.blind(true);
+    let next = world.node(2);
+    let round = next.adopt_orphans().await.unwrap();
+    assert_eq!((round.settled, round.failed), (0, 0));
+    assert!(round.looked < MANY, "a start does not ask a gateway that is away for all of them: {round:?}");
+    world.wire.blind(false);
+    for _ in 0..10 {
+        world.clock.advance(Duration::from_secs(120));
+        assert_eq!(next.janitor_round().await.unwrap().failed, 0);
+    }
+    world.assert_consistent().await;
 }
 
 #[tokio::test]

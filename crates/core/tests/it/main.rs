@@ -6,12 +6,14 @@
 mod world;
 
 mod captures;
+mod cascade;
 mod challenge;
 mod faults;
 mod interleaving;
 mod janitor;
 mod joining;
 mod keys;
+mod locked;
 mod paying;
 mod random;
 mod refunds;

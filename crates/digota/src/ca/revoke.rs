@@ -171,7 +171,7 @@ impl<'a> Listed<'a> {
         for &index in self.hits.keys() {
             let name = &self.clients[index].name;
             match loaded.origin_of_client(index) {
-                Origin::File(_) => {}
+                Origin::File(..) => {}
                 Origin::Environment(variable) => bail!(
                     "{name} is listed by the environment ({variable} and its neighbours), which only whoever starts the \
                      server can change: take the variables out there and restart it"

@@ -55,18 +55,22 @@ impl Document {
     /// Notes that the value of a known key can't be used.
     pub(super) fn broken(&mut self, path: &str, origin: &Origin, text: &str) {
         self.broken.push(path.to_owned());
-        self.problems.push(match origin {
-            Origin::Environment(variable) => Problem::new(variable, text),
-            origin => Problem::new(path, format!("{text} ({origin})")),
-        });
+        let (key, text) = match origin {
+            Origin::Environment(variable) => (variable.clone(), text.to_owned()),
+            origin => (path.to_owned(), format!("{text} ({origin})")),
+        };
+        self.problem(Problem { path: Some(path.to_owned()), ..Problem::at(key, text, origin.clone()) });
     }
 
     /// Notes a key that nothing reads, and the one that may have been meant.
     pub(super) fn unknown(&mut self, path: &str, origin: &Origin) {
-        let concrete: Vec<String> = self.keys.keys().map(|known| at_index_of(known, path)).collect();
+        let mut concrete: Vec<String> = self.keys.keys().map(|known| at_index_of(known, path)).collect();
+        let from_files = self.keys.values().filter(|key| key.may_come_from_file());
+        concrete.extend(from_files.map(|key| at_index_of(&key.path, path) + "_file"));
         let meant = nearest(path, concrete.iter().map(String::as_str)).unwrap_or_default();
         let text = format!("no such setting; the nearest is {meant} ({origin})");
-        self.problem(Problem::new(path, text));
+        let problem = Problem::at(path, text, origin.clone());
+        self.problem(Problem { meant: Some(meant.to_owned()), ..problem });
     }
 
     /// Notes a problem that belongs to no single key.
@@ -189,8 +193,10 @@ fn conform_one(key: &Key, value: Value) -> Result<Value, String> {
         }
         (Kind::Integer, _) => return Err("wants a whole number".to_owned()),
         (Kind::Choice(words), Value::String(text)) => choose(words, &text)?,
-        (Kind::Text | Kind::Path, value @ Value::String(_)) => value,
-        (Kind::Choice(_) | Kind::Text | Kind::Path, _) => return Err("wants text: \"…\"".to_owned()),
+        (Kind::Text | Kind::Secret | Kind::Path, value @ Value::String(_)) => value,
+        (Kind::Choice(_) | Kind::Text | Kind::Secret | Kind::Path, _) => {
+            return Err("wants text: \"…\"".to_owned());
+        }
     };
     (key.accepts)(&value)?;
     Ok(value)

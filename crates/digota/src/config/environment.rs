@@ -38,7 +38,7 @@ fn lay_one(document: &mut Document, known: &[Key], name: &str, text: &str, varia
     };
     if variables.iter().any(|(other, text)| other == direct && !text.is_empty()) {
         let text = format!("{direct} is set too: keep one of the two");
-        return document.problem(Problem::new(name, text));
+        return document.problem(Problem::at(name, text, origin));
     }
     match read_value(Path::new(text)) {
         Ok(text) => lay_text(document, key, &path, &text, origin),
@@ -66,9 +66,14 @@ fn find<'a>(known: &'a [Key], name: &str) -> Option<(&'a Key, String)> {
 
 fn unknown(document: &mut Document, known: &[Key], name: &str) {
     let index = name.split('_').find(|segment| is_index(segment)).unwrap_or("0");
-    let names: Vec<String> = known.iter().map(|key| key.variable().replace('#', index)).collect();
+    let variable = |key: &Key| key.variable().replace('#', index);
+    let from_files = known.iter().filter(|key| key.may_come_from_file());
+    let mut names: Vec<String> = known.iter().map(variable).collect();
+    names.extend(from_files.map(|key| variable(key) + "_FILE"));
     let meant = nearest(name, names.iter().map(String::as_str)).unwrap_or_default();
-    document.problem(Problem::new(name, format!("no such setting; the nearest is {meant}")));
+    let text = format!("no such setting; the nearest is {meant}");
+    let problem = Problem::at(name, text, Origin::Environment(name.to_owned()));
+    document.problem(Problem { meant: Some(meant.to_owned()), ..problem });
 }
 
 fn parse(key: &Key, text: &str) -> Result<Value, String> {
@@ -82,7 +87,7 @@ fn parse(key: &Key, text: &str) -> Result<Value, String> {
             Ok(number) => Ok(Value::from(number)),
             Err(_) => Err("wants a whole number".to_owned()),
         },
-        Kind::Text | Kind::Path | Kind::Choice(_) => Ok(Value::from(text)),
+        Kind::Text | Kind::Secret | Kind::Path | Kind::Choice(_) => Ok(Value::from(text)),
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::key::Key;
 use super::settings::Settings;
-use super::sources::{Loaded, Origin};
+use super::sources::Loaded;
 
 impl Loaded {
     /// One line per setting: `key = value  (origin)`, in the order of the declarations.
@@ -35,8 +35,7 @@ impl Loaded {
             Value::Null => "(not set)".to_owned(),
             value => value.to_string(),
         };
-        let origin = self.origins.get(path).unwrap_or(&Origin::Default);
-        format!("{path} = {value}  ({origin})")
+        format!("{path} = {value}  ({})", self.origin(path))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -16,6 +17,8 @@ pub(crate) struct Key {
     pub(crate) kind: Kind,
     /// Whether it is a list of such values: an array in the file, separated by commas in the environment.
     pub(crate) list: bool,
+    /// What holds if nobody sets it; null for nothing, empty where it must be set.
+    pub(crate) default: Value,
     /// Whether a single value is right, and if not, why.
     pub(super) accepts: fn(&Value) -> Result<(), String>,
 }
@@ -25,6 +28,8 @@ pub(crate) struct Key {
 pub(crate) enum Kind {
     /// Any text; may also come from a file, by `<key>_file` or `<VARIABLE>_FILE`.
     Text,
+    /// Text that nobody may see; may also come from a file.
+    Secret,
     /// The path of a file.
     Path,
     /// Yes or no: `true`, `false`, and in the environment also `1`, `t`, `T`, `TRUE`, `True` and their opposites.
@@ -43,7 +48,7 @@ impl Key {
 
     /// Whether the value may be the name of a file that holds it.
     pub(crate) fn may_come_from_file(&self) -> bool {
-        self.kind == Kind::Text && !self.list
+        matches!(self.kind, Kind::Text | Kind::Secret) && !self.list
     }
 }
 
@@ -82,6 +87,7 @@ macro_rules! value {
                     about: about.trim().to_owned(),
                     kind: $kind,
                     list: false,
+                    default: serde_json::Value::Null,
                     accepts: $crate::config::key::accepts::<$type>,
                 });
             }
@@ -116,13 +122,22 @@ macro_rules! section {
                 let prefix = if path.is_empty() { path } else { format!("{path}.") };
                 $(
                     let path = format!("{prefix}{}", stringify!($field));
-                    <$type as $crate::config::key::Setting>::describe(path, concat!($($about),+), keys);
+                    <$type as $crate::config::key::Setting>::describe(path.clone(), concat!($($about),+), keys);
+                    let default: $type = $default;
+                    $crate::config::key::set_default(&path, &default, keys);
                 )*
             }
         }
     };
 }
 pub(super) use section;
+
+/// Notes the default of the key at `path`; a section is no key, and has none of its own.
+pub(super) fn set_default(path: &str, default: &impl Serialize, keys: &mut [Key]) {
+    if let Some(key) = keys.iter_mut().rev().find(|key| key.path == path) {
+        key.default = serde_json::to_value(default).expect("settings are plain data");
+    }
+}
 
 /// Whether a part of a path or of a variable is the index of a list.
 pub(super) fn is_index(segment: &str) -> bool {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::sources::Origin;
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -9,11 +11,21 @@ pub(crate) struct Problem {
     pub(crate) key: String,
     /// What is wrong and what to do.
     pub(crate) text: String,
+    /// The setting at fault, where it is one that is known.
+    pub(crate) path: Option<String>,
+    /// Where it stands, where that is one place.
+    pub(crate) origin: Option<Origin>,
+    /// The key or variable that was probably meant, where this one is unknown.
+    pub(crate) meant: Option<String>,
 }
 
 impl Problem {
     pub(super) fn new(key: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { key: key.into(), text: text.into() }
+        Self { key: key.into(), text: text.into(), path: None, origin: None, meant: None }
+    }
+
+    pub(super) fn at(key: impl Into<String>, text: impl Into<String>, origin: Origin) -> Self {
+        Self { origin: Some(origin), ..Self::new(key, text) }
     }
 }
 

@@ -257,7 +257,7 @@ pub(crate) enum Calls {
 value! {
     Listen: Kind::Text,
     Address: Kind::Text,
-    Secret: Kind::Text,
+    Secret: Kind::Secret,
     Serial: Kind::Text,
     Fingerprint: Kind::Text,
     Issuer: Kind::Text,

@@ -27,6 +27,10 @@ pub(crate) struct Loaded {
     /// The settings.
     pub(crate) settings: Settings,
     pub(super) origins: BTreeMap<String, Origin>,
+    /// Paths whose value could not be used, so that the default stands for it.
+    broken: Vec<String>,
+    /// Whether every layer could be read.
+    complete: bool,
 }
 
 /// Where a value came from.
@@ -36,8 +40,8 @@ pub(crate) enum Origin {
     Default,
     /// A flag that stands for several settings, such as `--dev`.
     Preset(&'static str),
-    /// The settings file.
-    File(PathBuf),
+    /// The settings file, and the line.
+    File(PathBuf, usize),
     /// A variable.
     Environment(String),
 }
@@ -103,7 +107,7 @@ impl Sources {
         let follows =
             |problem: &Problem| !complete || broken.iter().any(|path| is_within(path, &problem.key));
         problems.extend(check::check(&settings).into_iter().filter(|problem| !follows(problem)));
-        (Loaded { settings, origins }, Problems(problems))
+        (Loaded { settings, origins, broken, complete }, Problems(problems))
     }
 
     fn lay_preset(&self, document: &mut Document) {
@@ -119,7 +123,17 @@ impl Sources {
 impl Loaded {
     /// Where the client at this place of the list came from: no client comes from two places.
     pub(crate) fn origin_of_client(&self, index: usize) -> &Origin {
-        self.origins.get(&format!("clients.{index}.name")).unwrap_or(&Origin::Default)
+        self.origin(&format!("clients.{index}.name"))
+    }
+
+    /// Where the value at this path came from.
+    pub(crate) fn origin(&self, path: &str) -> &Origin {
+        self.origins.get(path).unwrap_or(&Origin::Default)
+    }
+
+    /// Whether everything in this section, or at this path, is as somebody set it or left it.
+    pub(crate) fn is_sound(&self, section: &str) -> bool {
+        self.complete && !self.broken.iter().any(|path| is_within(path, section))
     }
 }
 
@@ -134,7 +148,7 @@ impl Origin {
         match self {
             Self::Default => "default",
             Self::Preset(label) => label,
-            Self::File(_) => "file",
+            Self::File(..) => "file",
             Self::Environment(_) => "environment",
         }
     }
@@ -145,7 +159,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => out.write_str("default"),
             Self::Preset(label) => out.write_str(label),
-            Self::File(path) => write!(out, "file {}", path.display()),
+            Self::File(path, line) => write!(out, "file {}, line {line}", path.display()),
             Self::Environment(variable) => write!(out, "env {variable}"),
         }
     }

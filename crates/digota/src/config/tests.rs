@@ -238,7 +238,7 @@ fn sample(key: &Key) -> &'static str {
         (_, Kind::Switch) => "true",
         (_, Kind::Integer) => "170",
         (_, Kind::Choice(words)) => words.last().expect("a choice has words"),
-        (_, Kind::Text | Kind::Path) => "text",
+        (_, Kind::Text | Kind::Secret | Kind::Path) => "text",
     }
 }
 
@@ -249,6 +249,62 @@ fn every_key_has_a_description_and_starts_from_its_default() {
         assert!(!key.about.contains("  "), "{}: {:?}", key.path, key.about);
     }
     assert_eq!(serde_json::from_str::<Settings>("{}").unwrap(), Settings::default());
+}
+
+#[test]
+fn the_document_of_settings_is_what_is_described() {
+    let document = include_str!("../../../../docs/configuration.md");
+    let (_, rest) = document.split_once("<!-- digota config --describe -->\n```text\n").unwrap();
+    let (listed, _) = rest.split_once("```").unwrap();
+    assert!(listed == describe(), "put what `digota config --describe` prints into docs/configuration.md");
+}
+
+#[test]
+fn an_origin_names_the_line_of_the_file() {
+    let file = "insecure = true\norder.ttl_s = 60\n\n[storage]\naddress = 'x.db'\n\n[[clients]]\n\
+                name = 'a'\nserials = [\n  '1',\n]\nscopes = ['READ']\n[[clients]]\nname = 'b'\n\
+                fingerprints = ['%']\nscopes = ['READ']\n[tls]\nmin_version = '1.3'";
+    let loaded = load(&file.replace('%', &"ab".repeat(32)), &[]).unwrap();
+    let lines = loaded.explain();
+    let check = |path: &str, number: usize| {
+        let line = lines.iter().find(|line| line.starts_with(&format!("{path} = "))).unwrap();
+        assert!(line.ends_with(&format!("digota.toml, line {number})")), "{line}");
+    };
+    check("insecure", 1);
+    check("order.ttl_s", 2);
+    check("storage.address", 5);
+    check("clients.0.name", 8);
+    check("clients.0.serials", 9);
+    check("clients.1.fingerprints", 15);
+    check("tls.min_version", 18);
+    let inline = load("insecure = true\npayment = [\n  { provider = 'sandbox' },\n]", &[]).unwrap();
+    assert!(
+        inline.explain().iter().any(|line| line.contains("payment.0.provider") && line.ends_with("line 3)"))
+    );
+    let wrong = problems("insecure = true\n\n[order]\nttl_s = 'x'\nttl = 1", &[]);
+    assert!(wrong.iter().any(|(key, text)| key == "order.ttl_s" && text.contains("line 4")), "{wrong:?}");
+    assert!(wrong.iter().any(|(key, text)| key == "order.ttl" && text.contains("line 5")), "{wrong:?}");
+}
+
+#[test]
+fn numbers_of_every_kind_are_read_or_refused() {
+    let ttl =
+        |text: &str| load(&format!("order.ttl_s = {text}"), &[INSECURE]).map(|l| l.settings.order.ttl_s);
+    assert_eq!(ttl("1_000"), Ok(1000));
+    assert_eq!(ttl("0x10"), Ok(16));
+    for wrong in ["1.5", "-1", "99999999999999999999", "'60'", "true", "2026-01-02", "[1]", "{ s = 1 }"] {
+        assert!(ttl(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_name_of_a_file_with_a_slip_in_it_names_the_right_one() {
+    let meant =
+        |file: &str, pairs: &[(&str, &str)]| problems(file, &[pairs, &[INSECURE]].concat())[0].1.clone();
+    let variable = meant("", &[("DIGOTA_STORAGE_PASWORD_FILE", "x")]);
+    assert!(variable.contains("the nearest is DIGOTA_STORAGE_PASSWORD_FILE"), "{variable}");
+    let key = meant("[storage]\npasword_file = 'x'", &[]);
+    assert!(key.contains("the nearest is storage.password_file"), "{key}");
 }
 
 #[test]

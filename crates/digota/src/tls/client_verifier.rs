@@ -41,6 +41,15 @@ impl ClientVerifier {
     }
 }
 
+/// Judges a chain as a server does that trusts these CAs; if it is refused, why.
+pub(crate) fn judge(authorities: &[CertificateDer<'_>], chain: &[CertificateDer<'_>]) -> Result<(), String> {
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(authority.clone().into_owned()).map_err(|error| error.to_string())?;
+    }
+    ClientVerifier::new(roots).map_err(|error| error.to_string())?.judge(chain, UnixTime::now())
+}
+
 /// Trusts the CAs with these certificates.
 #[cfg(test)]
 pub(super) fn trusting(authorities: &[&str]) -> ClientVerifier {

@@ -22,9 +22,10 @@ mod whitelist;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use client_verifier::ClientVerifier;
+pub(crate) use client_verifier::{ClientVerifier, judge as judge_client};
 pub(crate) use connection::{Io, Peer};
 pub(crate) use credentials::{Credentials, Files, MinVersion};
+pub(crate) use error::Error;
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use handshake::Handshakes;
 pub(crate) use issuer::Issuer;

@@ -335,6 +335,18 @@ async fn an_order_of_amount_0_can_be_created_and_not_paid() {
 }
 
 #[tokio::test]
+async fn a_sku_of_price_0_can_be_ordered_beside_what_costs_something() {
+    let server = Server::start().await;
+    let shop = server.shop().await;
+    let (free, sku) = (shop.sku_at(0).await, shop.sku(5).await);
+    let order = shop.order_of(vec![sku_line(&free, 3), sku_line(&sku, 1)]).await.unwrap();
+    let paid = shop.pay(&order).await.unwrap();
+    assert_eq!((free.price, paid.amount, moved(&server.journal())), (0, 4726, vec![4726]));
+    let order = shop.order(&free, 1).await;
+    assert_refused(shop.pay(&order).await, Code::FailedPrecondition, "NOTHING_TO_PAY");
+}
+
+#[tokio::test]
 async fn page_counts_from_0() {
     let server = Server::start().await;
     let shop = server.shop().await;

@@ -4,12 +4,13 @@
 //! - [`doors`]: who may enter. [`bad_input`]: what is turned down, and how.
 //! - [`payments`], [`idempotency`]: money. [`lists`], [`updates`]: the catalogue. [`events`]: what happened.
 //! - [`limits`]: what keeps the server up whatever comes in.
-//! - [`daily_life`]: configuration, stopping, crashing, logs.
+//! - [`daily_life`]: configuration, stopping, crashing, logs. [`doctor`]: what it names, and that its advice works.
 #![allow(clippy::unwrap_used, reason = "a test stops where it stands")]
 
 mod bad_input;
 mod daily_life;
 mod defects;
+mod doctor;
 mod doors;
 mod events;
 mod harness;

@@ -7,7 +7,7 @@ use digota_core::currency::Currency;
 use digota_core::id::{self, OrderId, SkuId};
 use digota_core::order::{Address, Draft, DraftLine, LineKind, OrderStatus, Shipping};
 use digota_core::page::Request;
-use digota_core::payment::RefundReason;
+use digota_core::payment::{Provider, RefundReason};
 use digota_core::port::store::Condition;
 use digota_core::shop::Pay;
 use digota_core::shop::returns::Return;
@@ -77,7 +77,7 @@ pub(crate) fn pay(request: PayRequest) -> Result<Pay> {
     let order = OrderId(an_id("id", &request.id, &mut all));
     let provider = provider(request.payment_provider_id, &mut all);
     let expected_version = version("expected_version", request.expected_version, &mut all);
-    all.url("return_url", &request.return_url);
+    all.return_url("return_url", &request.return_url, provider == Provider::Sandbox);
     let source = card::source("card", request.card.as_ref(), &request.payment_token, &mut all);
     all.end()?;
     let source = source.ok_or_else(|| digota_core::Error::invalid("card", "is required"))?;

@@ -33,11 +33,7 @@ impl Hold {
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        file.read_to_string(&mut text).map_err(failed)?;
-        let is_empty = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
-        if is_empty && !text.is_empty() {
-            return Err(OpenError::Gone { path: path.into(), lock });
-        }
+        insist_on_a_shop(path)?;
         Ok(Self { file })
     }
 
@@ -49,6 +45,37 @@ impl Hold {
             writeln!(file, "{}", std::process::id())
         };
         write(&mut self.file).map_err(|source| OpenError::File { path: lock_path(path), source })
+    }
+}
+
+/// The process that holds the shop at `path` now, if one does. Changes nothing, and holds nothing.
+pub(super) fn holder(path: &Path) -> Result<Option<String>, OpenError> {
+    let lock = lock_path(path);
+    let read = || {
+        let mut file = File::open(&lock)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                file.read_to_string(&mut text)?;
+                Ok(text.split_whitespace().next().map(str::to_owned))
+            }
+        }
+    };
+    match read() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        found => found.map_err(|source| OpenError::File { path: lock, source }),
+    }
+}
+
+/// Refuses where the file that was held remembers a shop, and the shop is missing or empty.
+pub(super) fn insist_on_a_shop(path: &Path) -> Result<(), OpenError> {
+    let lock = lock_path(path);
+    let is_empty = |path: &Path| std::fs::metadata(path).map_or(true, |file| file.len() == 0);
+    match is_empty(path) && !is_empty(&lock) {
+        true => Err(OpenError::Gone { path: path.into(), lock }),
+        false => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Lists and totals, with a bound on how much one of them may look at.
 
-use digota_core::port::store::{Condition, Kind, Mark, Page, Query, Record, SCAN_BUDGET, Total};
+use digota_core::port::store::{Condition, Kind, Mark, PAGE_BYTES, Page, Query, Record, SCAN_BUDGET, Total};
 use digota_core::time::Timestamp;
 use rusqlite::{Connection, Row, params_from_iter};
 
@@ -22,11 +22,26 @@ pub(super) fn list(connection: &Connection, query: &Query) -> rusqlite::Result<P
     }
     at_once(connection, || {
         let found = walk(connection, query)?;
-        let mut statement = connection.prepare_cached(&table(query.kind).by_row)?;
-        let mut read = |row: &i64| statement.query_row([row], |row| record(query.kind, row));
-        let records = found.rows.iter().map(&mut read).collect::<Result<Vec<Record>, _>>()?;
-        Ok(Page { records, next: found.next })
+        read(connection, query, found)
     })
+}
+
+/// The records of the rows, as many as fit on a page.
+fn read(connection: &Connection, query: &Query, found: Found) -> rusqlite::Result<Page> {
+    let mut statement = connection.prepare_cached(&table(query.kind).by_row)?;
+    let mut records: Vec<Record> = Vec::with_capacity(found.rows.len());
+    let mut bytes = 0;
+    for row in found.rows {
+        let record = statement.query_row([row], |row| record(query.kind, row))?;
+        bytes += record.body.len();
+        if let Some(last) = records.last().filter(|_| bytes > PAGE_BYTES) {
+            let at = if query.order.by_updated { last.updated } else { last.created };
+            let next = Some(Mark { at, id: last.id });
+            return Ok(Page { records, next, skip: 0 });
+        }
+        records.push(record);
+    }
+    Ok(Page { records, next: found.next, skip: found.skip })
 }
 
 /// Whether a total is kept, so that nothing needs to be counted.
@@ -65,10 +80,11 @@ pub(super) fn count(connection: &Connection, kind: Kind, conditions: &[Condition
     Ok(Total { count, capped: false })
 }
 
-/// The rows of a page, and where the next one begins.
+/// The rows of a page, where the next one begins, and how many matches it has still to skip.
 struct Found {
     rows: Vec<i64>,
     next: Option<Mark>,
+    skip: u32,
 }
 
 fn walk(connection: &Connection, query: &Query) -> rusqlite::Result<Found> {
@@ -92,7 +108,7 @@ fn walk(connection: &Connection, query: &Query) -> rusqlite::Result<Found> {
         let is_match = is_exact || meets_rest(query.kind, &path, row)?;
         let is_full = is_match && found.len() == query.limit as usize;
         if looked == budget || is_full {
-            return Ok(Found { rows: found, next: last });
+            return Ok(Found { rows: found, next: last, skip });
         }
         looked += 1;
         last = Some(mark(row, query.order.by_updated)?);
@@ -102,7 +118,7 @@ fn walk(connection: &Connection, query: &Query) -> rusqlite::Result<Found> {
             found.push(row.get(0)?);
         }
     }
-    Ok(Found { rows: found, next: None })
+    Ok(Found { rows: found, next: None, skip: 0 })
 }
 
 fn choose(connection: &Connection, query: &Query) -> rusqlite::Result<Path> {

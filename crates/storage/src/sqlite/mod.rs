@@ -3,7 +3,8 @@
 //! - `file`, `connect`, `migrate`: one process opens the file for writing, and brings it to this schema (`schema.sql`).
 //! - `writer`: one thread commits in groups; `judge` and `ledger` say what is refused, `apply` writes, `group` holds
 //!   what the batches of a group write once, `checkpoint` keeps the log short.
-//! - `read`, `point`, `list`, `path`: short reads run where they are asked for, long ones on threads of their own.
+//! - `read`, `point`, `list`, `path`: short reads run where they are asked for, long ones on threads of their own. `look`
+//!   reads what there is to know before opening.
 //! - `recent`: SKUs and products that need not be read again.
 //! - `table`, `counter`, `error`: rows, totals and errors.
 //!
@@ -23,7 +24,7 @@ use digota_core::stock::{Movement, Stock};
 use digota_core::time::Timestamp;
 use uuid::Uuid;
 
-use crate::Config;
+use crate::{Config, Look};
 
 mod apply;
 mod checkpoint;
@@ -35,6 +36,7 @@ mod group;
 mod judge;
 mod ledger;
 mod list;
+mod look;
 mod migrate;
 mod path;
 mod point;
@@ -225,6 +227,18 @@ fn settled(error: CommitError) -> StoreError {
 /// # Errors
 /// As [`Sqlite::open`].
 pub async fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(Arc::new(Sqlite::open(file_of(config))?))
+}
+
+/// Looks at that file and changes nothing.
+///
+/// # Errors
+/// As [`Sqlite::open`], but for a shop that is in use.
+pub async fn look(config: &Config) -> Result<Look, OpenError> {
+    look::look(file_of(config))
+}
+
+fn file_of(config: &Config) -> &Path {
     let path = config.address.first().filter(|path| !path.is_empty()).unwrap_or(&config.database);
-    Ok(Arc::new(Sqlite::open(Path::new(path))?))
+    Path::new(path)
 }

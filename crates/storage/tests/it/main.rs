@@ -1,5 +1,6 @@
 //! The SQLite storage seen from outside: its files, its openings, its failures, its views.
 
+use digota_core::event::Event;
 use digota_core::port::Store;
 use digota_core::port::store::{Batch, CommitError, Keys, Kind, Record, Write};
 use digota_core::time::Timestamp;
@@ -7,6 +8,7 @@ use digota_storage::sqlite::Sqlite;
 use uuid::Uuid;
 
 mod failing_disk;
+mod looking;
 mod opening;
 mod views;
 
@@ -28,6 +30,12 @@ fn record(n: u128, keys: Keys) -> Record {
 
 fn order(n: u128) -> Write {
     Write::Insert(record(n, Keys::Order { status: 1, email: "ada@example.com".into() }))
+}
+
+/// What is told of the `n`th order.
+fn event(n: u128) -> Write {
+    let (name, body) = ("order.created".into(), "{}".into());
+    Write::Append(Event { id: id(n), name, kind: Kind::Order, object: id(n), version: 1, at: AT, body })
 }
 
 /// Commits writes as operation `n`.

@@ -10,7 +10,7 @@ mod record;
 mod refusal;
 
 pub use batch::{Batch, Change, Committed, Horizon, KeyEntry, KeyScope, Write};
-pub use query::{Condition, Mark, Order, Page, Query, SCAN_BUDGET, Total};
+pub use query::{Condition, Mark, Order, PAGE_BYTES, Page, Query, SCAN_BUDGET, Total};
 pub use record::{Keys, Kind, Record};
 pub use refusal::{CommitError, Refusal, Resolution, StoreError};
 
@@ -32,6 +32,9 @@ use crate::time::Timestamp;
 /// - `filters_keep_what_matches`: `list` and `count` MUST respect every [`Condition`].
 /// - `a_filter_without_an_index_is_bounded`: a page MUST look at no more than [`SCAN_BUDGET`] records, and say where to go on.
 /// - `offsets_skip`: `offset` MUST skip that many matching records.
+/// - `an_offset_outlives_its_page`: what the budget of a page does not let it skip MUST be left to the next one, as `skip`.
+/// - `a_page_is_bounded_in_bytes`: a page of several records MUST hold no more than [`PAGE_BYTES`] of documents, and say where to
+///   go on.
 /// - `totals_are_exact_for_declared_filters`: `count` MUST be exact without a condition and for one declared equality.
 /// - `other_totals_are_capped`: any other `count` MUST stop at [`SCAN_BUDGET`] and say so.
 ///

@@ -8,6 +8,10 @@ use crate::time::Timestamp;
 /// The most records that one page or one capped count may look at.
 pub const SCAN_BUDGET: u32 = 10_000;
 
+/// The most bytes of documents on one page, unless its only record has more. A client that reads messages of 4 MiB, as gRPC
+/// does unless told otherwise, can read any page.
+pub const PAGE_BYTES: usize = 3 * 1024 * 1024;
+
 /// What records of a list must be like. Several are joined by "and".
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Condition {
@@ -72,6 +76,15 @@ pub struct Page {
     pub records: Vec<Record>,
     /// Where the next page starts; `None` where nothing follows.
     pub next: Option<Mark>,
+    /// How many matching records the next page has still to skip: what was left of the offset when the budget ended.
+    pub skip: u32,
+}
+
+impl Query {
+    /// The query of the page after this one, if there is one.
+    pub fn onward(&self, page: &Page) -> Option<Query> {
+        page.next.map(|mark| Query { after: Some(mark), offset: page.skip, ..self.clone() })
+    }
 }
 
 /// A number of records.

@@ -3,7 +3,9 @@
 use uuid::Uuid;
 
 use super::State;
-use crate::port::store::{Condition, Kind, Mark, Order, Page, Query, Record, SCAN_BUDGET, StoreError, Total};
+use crate::port::store::{
+    Condition, Kind, Mark, Order, PAGE_BYTES, Page, Query, Record, SCAN_BUDGET, StoreError, Total,
+};
 use crate::time::Timestamp;
 
 /// One page. Records that `offset` skips do not count as looked at: the caller bounds it.
@@ -11,26 +13,28 @@ pub(super) fn page(state: &State, query: &Query) -> Result<Page, StoreError> {
     if query.kind == Kind::Attempt {
         return Err(StoreError::Broken("attempts can't be listed".to_owned()));
     }
-    let mut page = Page::default();
-    let (mut skip, mut looked, mut last) = (query.offset, 0, None);
+    let mut page = Page { skip: query.offset, ..Page::default() };
+    let (mut looked, mut bytes, mut last) = (0, 0, None);
     for record in walk(state, query) {
         let matches = meets(record, &query.conditions);
-        let full = page.records.len() == query.limit as usize;
-        if looked == SCAN_BUDGET || (matches && full) {
+        let is_heavy = !page.records.is_empty() && bytes + record.body.len() > PAGE_BYTES;
+        let is_full = is_heavy || page.records.len() == query.limit as usize;
+        if looked == SCAN_BUDGET || (matches && is_full) {
             page.next = last;
-            break;
+            return Ok(page);
         }
         last = Some(mark(record, query.order));
-        if matches && skip > 0 {
-            skip -= 1;
+        if matches && page.skip > 0 {
+            page.skip -= 1;
             continue;
         }
         looked += 1;
         if matches {
+            bytes += record.body.len();
             page.records.push(record.clone());
         }
     }
-    Ok(page)
+    Ok(Page { skip: 0, ..page })
 }
 
 /// How many records meet all conditions: exact where a real store keeps a counter.

@@ -72,6 +72,8 @@ pub(crate) struct World {
     pub(crate) flaky: Arc<Flaky<MemoryStore>>,
     pub(crate) product: ProductId,
     pub(crate) skus: [SkuId; 2],
+    /// The lock, unless the world has none.
+    pub(crate) turns: Arc<Turns>,
     store: Arc<dyn Store>,
     lock: Arc<dyn Lock>,
     policy: Policy,
@@ -114,8 +116,8 @@ impl World {
             nap: plan.nap,
             clock: clock.clone(),
         });
-        let lock: Arc<dyn Lock> =
-            if plan.unlocked { Arc::new(AlwaysYes::default()) } else { Arc::new(Turns::default()) };
+        let turns = Arc::new(Turns::default());
+        let lock: Arc<dyn Lock> = if plan.unlocked { Arc::new(AlwaysYes::default()) } else { turns.clone() };
         let shop = node(&store, &lock, &wire, &clock, plan.policy, 1);
         let details = ProductDetails { name: "Tea".into(), active: true, ..ProductDetails::default() };
         let product = shop.new_product(details, &terms_at(start())).await.unwrap().id;
@@ -126,7 +128,7 @@ impl World {
         }
         assert_eq!(flaky.commits(), COMMITS_OF_A_WORLD);
         let skus = [skus[0], skus[1]];
-        World { shop, clock, wire, flaky, product, skus, store, lock, policy: plan.policy }
+        World { shop, clock, wire, flaky, product, skus, turns, store, lock, policy: plan.policy }
     }
 
     /// Another process over the same store and gateway.

@@ -1,4 +1,4 @@
-//! A lock that lets one in after the other, and never gives up waiting.
+//! A lock that lets one in after the other, and never gives up waiting unless told to refuse.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,11 +16,22 @@ type Names = BTreeMap<String, Arc<tokio::sync::Mutex<()>>>;
 pub(crate) struct Turns {
     names: Mutex<Names>,
     fence: AtomicU64,
+    refusal: Mutex<Option<LockError>>,
+}
+
+impl Turns {
+    /// Refuses everybody from now on, or nobody.
+    pub(crate) fn refuse(&self, refusal: Option<LockError>) {
+        *self.refusal.lock().unwrap() = refusal;
+    }
 }
 
 #[async_trait]
 impl Lock for Turns {
     async fn acquire(&self, name: &str, _: Duration) -> Result<Box<dyn Lease>, LockError> {
+        if let Some(refusal) = self.refusal.lock().unwrap().clone() {
+            return Err(refusal);
+        }
         let mutex = self.names.lock().unwrap().entry(name.to_owned()).or_default().clone();
         let guard = mutex.lock_owned().await;
         Ok(Box::new(Turn { fence: 1 + self.fence.fetch_add(1, Ordering::SeqCst), _guard: guard }))

@@ -2,7 +2,7 @@
 
 use digota_proto::orderpb::order_item::Type;
 use digota_proto::orderpb::{self, CancelRequest, FulfillRequest, OrderItem, PayRequest, ReturnRequest};
-use digota_proto::paymentpb::{self, ChargeRequest, RefundRequest};
+use digota_proto::paymentpb::{self, ChargeRequest, PaymentProviderId, RefundRequest};
 
 use super::table::{all_refused, pairs};
 use crate::harness::{Client, Server, line, moved, payment};
@@ -54,6 +54,11 @@ async fn orders_that_are_wrong_are_refused() {
     assert_eq!(list.total, 0);
 }
 
+/// Real money, and a page after it that everybody on the way can read.
+fn plain() -> (i32, String) {
+    (PaymentProviderId::Stripe.into(), "http://shop.example/thanks".into())
+}
+
 /// Rows 28, 29, 38 and 39, for payments.
 #[tokio::test]
 async fn payments_that_are_wrong_are_refused_and_no_gateway_hears_of_them() {
@@ -71,6 +76,7 @@ async fn payments_that_are_wrong_are_refused_and_no_gateway_hears_of_them() {
         ["statement"] |r: &mut ChargeRequest| r.statement = "x".repeat(513);
         ["paymentProviderId"] |r: &mut ChargeRequest| r.payment_provider_id = 0;
         ["return_url"] |r: &mut ChargeRequest| r.return_url = "javascript:alert(1)".into();
+        ["return_url"] |r: &mut ChargeRequest| (r.payment_provider_id, r.return_url) = plain();
         ["Card.Number"] |r: &mut ChargeRequest| r.card.as_mut().unwrap().number = String::new();
         ["Card.FirstName"] |r: &mut ChargeRequest| r.card.as_mut().unwrap().first_name = "a\0".into();
         ["Card.type"] |r: &mut ChargeRequest| r.card.as_mut().unwrap().r#type = 0;
@@ -82,6 +88,7 @@ async fn payments_that_are_wrong_are_refused_and_no_gateway_hears_of_them() {
         ["payment_token"] |r: &mut PayRequest| r.payment_token = "tok_visa".into();
         ["payment_token"] |r: &mut PayRequest| (r.card, r.payment_token) = (None, "x".repeat(10_000));
         ["return_url"] |r: &mut PayRequest| r.return_url = "file:///etc/passwd".into();
+        ["return_url"] |r: &mut PayRequest| (r.payment_provider_id, r.return_url) = plain();
         ["expected_version"] |r: &mut PayRequest| r.expected_version = -1;
     }
     assert!(server.journal().is_empty());

@@ -83,7 +83,7 @@ fn config_prints_where_each_setting_came_from_and_no_secret() {
     assert!(good, "{text}");
     assert!(!text.contains("hunter"), "{text}");
     for line in [
-        "order.ttl_s = 60  (file digota.toml)",
+        "order.ttl_s = 60  (file digota.toml, line 2)",
         "storage.handler = \"postgresql\"  (env DIGOTA_STORAGE_HANDLER)",
         "limits.in_flight_max = 256  (default)",
     ] {

@@ -1,5 +1,6 @@
 //! A server's days.
 
 mod configuring;
+mod helping;
 mod stopping;
 mod telling;
