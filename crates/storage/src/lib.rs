@@ -6,13 +6,17 @@ use std::sync::Arc;
 use digota_core::port::Store;
 use digota_core::time::Timestamp;
 
-/// Lists the adapters: a module each, picked by its name.
+mod condition;
+mod counter;
+mod ledger;
+
+/// Lists the adapters: a module each, picked by the name that the configuration has for it.
 macro_rules! adapters {
-    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident as $handler:literal),+ $(,)?) => {
         $($(#[$doc])* pub mod $name;)+
 
         /// The adapters, as the configuration names them.
-        pub const ADAPTERS: &[&str] = &[$(stringify!($name)),+];
+        pub const ADAPTERS: &[&str] = &[$($handler),+];
 
         /// Opens the storage that the configuration names.
         ///
@@ -20,7 +24,7 @@ macro_rules! adapters {
         /// Says in words for the operator why it can't be opened.
         pub async fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
             match config.handler.as_str() {
-                $(stringify!($name) => $name::open(config).await.map_err(|error| OpenError::Adapter(Box::new(error))),)+
+                $($handler => $name::open(config).await.map_err(|error| OpenError::Adapter(Box::new(error))),)+
                 other => Err(OpenError::UnknownHandler { handler: other.to_owned() }),
             }
         }
@@ -40,7 +44,9 @@ macro_rules! adapters {
 
 adapters! {
     /// One file, no server.
-    sqlite,
+    sqlite as "sqlite",
+    /// A server that several nodes share.
+    postgres as "postgresql",
 }
 
 /// Where the shop is kept.
@@ -56,6 +62,17 @@ pub struct Config {
     pub password: String,
     /// Which of a server's databases.
     pub database: String,
+    /// How connections to a server are protected.
+    pub tls: Tls,
+}
+
+/// How connections to a server are protected.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// Whether TLS is spoken, with the server's certificate verified. Not said: wherever the server is on another machine.
+    pub on: Option<bool>,
+    /// The certificates of the CAs that may sign the server's, in PEM form; the system's where there is no file.
+    pub authority: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Config {

@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("digota-gateway", &["digota-core"]),
     ("digota-verify", &["digota-core"]),
     ("digota-conformance", &["digota-core"]),
+    ("digota-servers", &[]),
     (
         "digota",
         &[
@@ -34,7 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("digota-faults", &["digota-proto", "digota-oracle"]),
     ("digota-storm", &["digota-proto"]),
     ("digota-sim", &["digota-core", "digota-proto", "digota-grpc", "digota-oracle"]),
-    ("xtask", &[]),
+    ("xtask", &["digota-servers"]),
 ];
 
 /// Libraries, each with the crates that may use them. A library stands for its family: `tonic` for `tonic-health` too.
@@ -53,12 +54,14 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ),
     // The judge of faults reads the database with its own eyes.
     ("rusqlite", &["digota-storage", "digota-faults"]),
+    ("tokio-postgres", &["digota-storage"]),
     ("reqwest", &["digota-gateway"]),
     ("axum", &["digota-gateway"]),
 ];
 
 /// What the shop must never know, whatever else may.
-const UNKNOWN_TO_CORE: &[&str] = &["tonic", "tokio", "rusqlite", "reqwest", "axum", "rustls"];
+const UNKNOWN_TO_CORE: &[&str] =
+    &["tonic", "tokio", "rusqlite", "tokio-postgres", "reqwest", "axum", "rustls"];
 
 /// Looks at `[dependencies]` only: tests may reach across.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {

@@ -7,6 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::counter::Counter;
+use super::error::Fault;
+use crate::ledger::Books;
 
 /// A transaction under way, with what it has not written yet.
 pub(super) struct Group<'c> {
@@ -79,6 +81,20 @@ impl<'c> Group<'c> {
             counter.add(self.connection, n)?;
         }
         Ok(())
+    }
+}
+
+impl Books for Group<'_> {
+    type Fault = Fault;
+
+    fn stock(&self, sku: Uuid) -> Result<Option<Stock>, Fault> {
+        Ok(Group::stock(self, sku)?)
+    }
+
+    /// Looked up by a careful group only: else the unique index says so.
+    fn was_taken(&self, reference: Uuid, sku: Uuid, step: u8) -> Result<bool, Fault> {
+        let sql = "SELECT 1 FROM movements WHERE reference = ?1 AND sku = ?2 AND step = ?3";
+        Ok(self.is_careful && self.connection.prepare_cached(sql)?.exists(params![reference, sku, step])?)
     }
 }
 

@@ -6,10 +6,11 @@ use digota_core::port::store::{Batch, Condition, KeyScope, Keys, Kind, Refusal, 
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
+use crate::ledger::{Ledger, plan};
+
 use super::counter::Counter;
 use super::error::Fault;
 use super::group::Group;
-use super::ledger::{Ledger, plan};
 use super::table::{keys, table};
 
 /// Says what a batch does to stock, or why it is refused.

@@ -5,9 +5,10 @@ use digota_core::time::Timestamp;
 use rusqlite::{Connection, Row, params_from_iter};
 
 use super::counter::Counter;
-use super::path::{Equality, Path, is_possible};
+use super::path::{Equality, Path};
 use super::point::at_once;
 use super::table::{keys, record, table};
+use crate::condition::is_possible;
 
 /// The most records that are sorted for a page. More are dense enough to be met among all that changed.
 const SORT_MAX: u64 = 1000;

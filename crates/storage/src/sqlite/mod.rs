@@ -34,7 +34,6 @@ mod error;
 mod file;
 mod group;
 mod judge;
-mod ledger;
 mod list;
 mod look;
 mod migrate;

@@ -163,18 +163,6 @@ impl Equality {
     }
 }
 
-/// Whether any record of a kind can meet a condition.
-pub(super) fn is_possible(kind: Kind, condition: &Condition) -> bool {
-    match condition {
-        Condition::Created { .. } => true,
-        Condition::Active(_) => matches!(kind, Kind::Product | Kind::Sku),
-        Condition::Parent(_) => kind == Kind::Sku,
-        Condition::Status(_) => matches!(kind, Kind::Order | Kind::Charge),
-        Condition::Email(_) => kind == Kind::Order,
-        Condition::Order(_) => kind == Kind::Charge,
-    }
-}
-
 fn bytes(id: Uuid) -> Value {
     Value::Blob(id.as_bytes().to_vec())
 }

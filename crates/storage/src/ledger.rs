@@ -4,21 +4,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use digota_core::port::store::{Batch, Change, Kind, Refusal, StoreError, Write};
 use digota_core::stock::{Movement, MovementKind, Shortage, Stock};
-use rusqlite::params;
 use uuid::Uuid;
 
-use super::error::Fault;
-use super::group::Group;
+/// Where a batch finds the stock before it.
+pub(crate) trait Books {
+    /// Why it can't be said, or why a batch is refused.
+    type Fault: From<Refusal> + From<StoreError>;
+
+    /// The stock of a SKU after the batches before.
+    fn stock(&self, sku: Uuid) -> Result<Option<Stock>, Self::Fault>;
+
+    /// Whether a reference has taken a step before; may say no where the database itself will refuse it.
+    fn was_taken(&self, reference: Uuid, sku: Uuid, step: u8) -> Result<bool, Self::Fault>;
+}
 
 /// The movements of a batch, each with its number, and the stock after them.
-pub(super) struct Ledger {
-    pub(super) movements: Vec<(u64, Movement)>,
-    pub(super) stock: Vec<(Uuid, Stock)>,
+pub(crate) struct Ledger {
+    pub(crate) movements: Vec<(u64, Movement)>,
+    pub(crate) stock: Vec<(Uuid, Stock)>,
 }
 
 /// Judges the movements of a batch. First quantities come first, whatever the order of the writes.
-pub(super) fn plan(group: &Group<'_>, batch: &Batch) -> Result<Ledger, Fault> {
-    let mut draft = Draft { group, batch, lines: BTreeMap::new(), movements: vec![], steps: BTreeSet::new() };
+pub(crate) fn plan<B: Books>(books: &B, batch: &Batch) -> Result<Ledger, B::Fault> {
+    let mut draft = Draft { books, batch, lines: BTreeMap::new(), movements: vec![], steps: BTreeSet::new() };
     for write in &batch.writes {
         if let Write::OpenStock { sku, on_hand } = *write {
             draft.open(sku, on_hand)?;
@@ -35,8 +43,8 @@ pub(super) fn plan(group: &Group<'_>, batch: &Batch) -> Result<Ledger, Fault> {
 /// What is written on a first quantity's line of the ledger.
 const OPENED: &str = "first quantity";
 
-struct Draft<'a> {
-    group: &'a Group<'a>,
+struct Draft<'a, B> {
+    books: &'a B,
     batch: &'a Batch,
     lines: BTreeMap<Uuid, Line>,
     movements: Vec<(u64, Movement)>,
@@ -73,9 +81,9 @@ impl Line {
     }
 }
 
-impl Draft<'_> {
-    fn open(&mut self, sku: Uuid, on_hand: i64) -> Result<(), Fault> {
-        if self.lines.contains_key(&sku) || self.group.stock(sku)?.is_some() {
+impl<B: Books> Draft<'_, B> {
+    fn open(&mut self, sku: Uuid, on_hand: i64) -> Result<(), B::Fault> {
+        if self.lines.contains_key(&sku) || self.books.stock(sku)?.is_some() {
             return Err(Refusal::Exists { kind: Kind::Sku, id: sku }.into());
         }
         self.lines.insert(sku, Line::default());
@@ -88,9 +96,9 @@ impl Draft<'_> {
         change: Change,
         reference: Option<Uuid>,
         reason: &str,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), B::Fault> {
         if !self.lines.contains_key(&sku) {
-            let before = self.group.stock(sku)?.ok_or(Refusal::Missing { kind: Kind::Sku, id: sku })?;
+            let before = self.books.stock(sku)?.ok_or(Refusal::Missing { kind: Kind::Sku, id: sku })?;
             self.lines.insert(sku, Line { before, now: before, ..Line::default() });
         }
         let kind = MovementKind::of(change);
@@ -111,23 +119,15 @@ impl Draft<'_> {
     }
 
     /// Refuses a step that its reference has taken before.
-    fn take_step(&mut self, reference: Uuid, sku: Uuid, step: u8) -> Result<(), Fault> {
+    fn take_step(&mut self, reference: Uuid, sku: Uuid, step: u8) -> Result<(), B::Fault> {
         let is_new = self.steps.insert((reference, sku, step));
-        if !is_new || (self.group.is_careful && self.was_taken(reference, sku, step)?) {
+        if !is_new || self.books.was_taken(reference, sku, step)? {
             return Err(Refusal::MovedAlready { sku, reference }.into());
         }
         Ok(())
     }
 
-    fn was_taken(&self, reference: Uuid, sku: Uuid, step: u8) -> rusqlite::Result<bool> {
-        let mut statement = self
-            .group
-            .connection
-            .prepare_cached("SELECT 1 FROM movements WHERE reference = ?1 AND sku = ?2 AND step = ?3")?;
-        statement.exists(params![reference, sku, step])
-    }
-
-    fn finish(self) -> Result<Ledger, Fault> {
+    fn finish(self) -> Result<Ledger, B::Fault> {
         let short = self.lines.iter().filter(|(_, line)| line.is_short);
         let shortages: Option<Vec<_>> = short.map(|(&sku, line)| line.shortage(sku)).collect();
         match shortages {

@@ -1,0 +1,144 @@
+//! Brings a database to the schema of this digota. Nodes that start together take turns.
+
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use super::error::{OLDEST, OpenError, explain};
+use super::session::{Call, Session};
+
+/// One script per schema version, each run once. Never edit one that was released: add another.
+const SCRIPTS: &[&str] = &[include_str!("schema.sql")];
+
+/// Made again with every schema version.
+const VIEWS: &str = include_str!("views.sql");
+
+/// The first number of our advisory locks: "dgta". The second is a node's, or [`MIGRATING`].
+pub(super) const LOCKS: i32 = 0x6467_7461;
+const MIGRATING: i32 = -1;
+
+/// Tables that a shop has from its first schema on.
+const TABLES: &[&str] =
+    &["products", "skus", "orders", "charges", "attempts", "stock", "movements", "events", "keys", "operations"];
+
+/// What messages call the server, the database and us.
+pub(super) struct Names {
+    pub(super) address: String,
+    pub(super) database: String,
+    pub(super) user: String,
+}
+
+/// Checks the server, and migrates the database if it has an earlier schema or none.
+pub(super) async fn migrate(session: &Session, names: &Names) -> Result<(), OpenError> {
+    let said = |error: Error| names.said(&error);
+    check(session, names).await?;
+    if version(session).await.map_err(said)? == Some(known()) {
+        return Ok(());
+    }
+    session.script("BEGIN; SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '10min'").await.map_err(said)?;
+    let turn = Call::new("SELECT pg_advisory_xact_lock($1, $2)", vec![Box::new(LOCKS), Box::new(MIGRATING)]);
+    session.query(&turn).await.map_err(said)?;
+    // Another node may have done it meanwhile.
+    let found = match version(session).await.map_err(said)? {
+        Some(found) => found,
+        None => {
+            refuse_foreign(session, names).await?;
+            0
+        }
+    };
+    let known = known();
+    if found > known {
+        return Err(OpenError::Newer { database: names.database.clone(), found, known });
+    }
+    for (script, version) in SCRIPTS.iter().zip(1..).filter(|(_, version)| *version > found) {
+        tracing::info!(version, database = names.database, "the storage gets a new schema");
+        session.script(script).await.map_err(said)?;
+    }
+    if found < known {
+        session.script(VIEWS).await.map_err(said)?;
+        let record = "CREATE TABLE IF NOT EXISTS digota_schema (version integer NOT NULL PRIMARY KEY)";
+        session.script(record).await.map_err(said)?;
+        let add = format!("DELETE FROM digota_schema; INSERT INTO digota_schema (version) VALUES ({known})");
+        session.script(&add).await.map_err(said)?;
+    }
+    session.script("COMMIT").await.map_err(said)
+}
+
+fn known() -> i32 {
+    i32::try_from(SCRIPTS.len()).unwrap_or(i32::MAX)
+}
+
+async fn check(session: &Session, names: &Names) -> Result<(), OpenError> {
+    let sql = "SELECT current_setting('server_version_num')::integer, current_setting('server_version'),
+                      current_setting('server_encoding')";
+    let row = one(session, sql, names).await?;
+    let read = |error: Error| names.said(&error);
+    let (number, found): (i32, String) = (row.try_get(0).map_err(read)?, row.try_get(1).map_err(read)?);
+    if number / 10_000 < OLDEST {
+        return Err(OpenError::TooOld { address: names.address.clone(), found });
+    }
+    let found: String = row.try_get(2).map_err(read)?;
+    match found.as_str() {
+        "UTF8" => Ok(()),
+        _ => Err(OpenError::Encoding { database: names.database.clone(), found }),
+    }
+}
+
+async fn one(session: &Session, sql: &str, names: &Names) -> Result<tokio_postgres::Row, OpenError> {
+    let rows = session.query(&Call::new(sql, vec![])).await.map_err(|error| names.said(&error))?;
+    let why = || OpenError::Database { database: names.database.clone(), why: "it answers nothing".into() };
+    rows.into_iter().next().ok_or_else(why)
+}
+
+/// The schema version, if there is a shop.
+async fn version(session: &Session) -> Result<Option<i32>, Error> {
+    let there = session.query(&Call::new("SELECT to_regclass('digota_schema')::text", vec![])).await?;
+    if there.first().map(|row| row.try_get::<_, Option<String>>(0)).transpose()?.flatten().is_none() {
+        return Ok(None);
+    }
+    let rows = session.query(&Call::new("SELECT version FROM digota_schema", vec![])).await?;
+    rows.first().map(|row| row.try_get(0)).transpose()
+}
+
+async fn refuse_foreign(session: &Session, names: &Names) -> Result<(), OpenError> {
+    let sql = "SELECT t FROM unnest($1::text[]) AS t WHERE to_regclass(quote_ident(t)) IS NOT NULL LIMIT 1";
+    let rows = session.query(&Call::new(sql, vec![Box::new(TABLES.to_vec())])).await;
+    match rows.map_err(|error| names.said(&error))?.first() {
+        Some(row) => {
+            let table = row.try_get(0).map_err(|error| names.said(&error))?;
+            Err(OpenError::Foreign { database: names.database.clone(), table })
+        }
+        None => Ok(()),
+    }
+}
+
+impl Names {
+    /// What the server said, in words that help.
+    pub(super) fn said(&self, error: &Error) -> OpenError {
+        let (address, database, user) = (self.address.clone(), self.database.clone(), self.user.clone());
+        let code = error.code().cloned();
+        let is = |wanted: SqlState| code.as_ref() == Some(&wanted);
+        if is(SqlState::INVALID_CATALOG_NAME) {
+            return OpenError::NoDatabase { address, database, user };
+        }
+        if is(SqlState::INVALID_PASSWORD) || is(SqlState::INVALID_AUTHORIZATION_SPECIFICATION) {
+            return OpenError::Refused { address, user, why: explain(error) };
+        }
+        if is(SqlState::INSUFFICIENT_PRIVILEGE) {
+            return OpenError::NotOwner { database, user };
+        }
+        let why = explain(error);
+        match (error.as_db_error().is_some(), why.contains("server does not support TLS")) {
+            (true, _) => OpenError::Database { database, why },
+            (false, true) => OpenError::Connect {
+                address,
+                why: "it does not speak TLS; turn it on there (ssl = on in postgresql.conf), or set storage.tls = \"off\" \
+                      where nobody else can listen"
+                    .into(),
+            },
+            (false, false) if why.contains("password missing") => {
+                OpenError::Refused { address, user, why: "it asks for a password".into() }
+            }
+            (false, false) => OpenError::Connect { address, why },
+        }
+    }
+}

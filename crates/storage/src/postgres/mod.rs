@@ -1,0 +1,162 @@
+//! Keeps a shop in a PostgreSQL database that several nodes share.
+//!
+//! - `address`, `tls`, `session`, `link`: how the server is reached, and reached again.
+//! - `migrate`: checks the server, and brings the database to this schema (`schema.sql`).
+//! - `writer`: one task commits in groups; `load` locks and reads what they speak of into a `state`, `judge` says on it
+//!   what is refused, `flush` writes what changed.
+//! - `read`, `point`, `list`, `path`: reads, a statement each.
+//! - `upkeep`: how unknown commits ended, and what is forgotten.
+//! - `table`, `error`: rows and errors.
+//!
+//! What was acknowledged is what the server made durable, and its standbys if it waits for them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use digota_core::event::Event;
+use digota_core::port::Store;
+use digota_core::port::store::{
+    Batch, CommitError, Committed, Condition, Horizon, KeyEntry, KeyScope, Kind, Page, Query, Record, Resolution,
+    StoreError, Total,
+};
+use digota_core::stock::{Movement, Stock};
+use digota_core::time::Timestamp;
+use uuid::Uuid;
+
+use crate::Config;
+
+mod address;
+mod error;
+mod flush;
+mod judge;
+mod link;
+mod list;
+mod load;
+mod migrate;
+mod path;
+mod point;
+mod read;
+mod session;
+mod state;
+mod table;
+mod tls;
+mod upkeep;
+mod writer;
+
+pub use error::OpenError;
+use link::Server;
+use migrate::Names;
+use read::Readers;
+use session::Session;
+use tokio_postgres::config::SslMode;
+use writer::{Connection, Writer};
+
+/// A shop in a PostgreSQL database. Dropping it finishes what was begun.
+pub struct Postgres {
+    readers: Readers,
+    writer: Writer,
+}
+
+impl Postgres {
+    /// Opens the shop in this database; makes an empty one where there is none. Other nodes may have it open.
+    ///
+    /// # Errors
+    /// Says what to do where the server can't be reached, does not let us in, is too old, or the database is not a shop
+    /// that this digota can use.
+    pub async fn open(config: &Config) -> Result<Self, OpenError> {
+        let server = address::read(config)?;
+        let names = Names {
+            address: address::shown(&server),
+            database: server.get_dbname().unwrap_or_default().to_owned(),
+            user: server.get_user().unwrap_or_default().to_owned(),
+        };
+        let tls = match server.get_ssl_mode() {
+            SslMode::Disable => None,
+            _ => Some(tls::connector(config.tls.authority.as_deref())?),
+        };
+        let said = |error: tokio_postgres::Error| names.said(&error);
+        let session = Session::connect(&server, tls.as_ref()).await.map_err(said)?;
+        migrate::migrate(&session, &names).await?;
+        let connection = Connection::new(session).await.map_err(said)?;
+        let server = Arc::new(Server { config: server, tls });
+        Ok(Self { readers: Readers::new(&server), writer: Writer::start(server, connection) })
+    }
+}
+
+#[async_trait]
+impl Store for Postgres {
+    async fn get(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
+        point::get(&self.readers, kind, ids).await
+    }
+
+    async fn list(&self, query: &Query) -> Result<Page, StoreError> {
+        refuse_attempts(query.kind)?;
+        list::list(&self.readers, query).await
+    }
+
+    async fn count(&self, kind: Kind, conditions: &[Condition]) -> Result<Total, StoreError> {
+        if !conditions.is_empty() {
+            refuse_attempts(kind)?;
+        }
+        list::count(&self.readers, kind, conditions).await
+    }
+
+    async fn stock(&self, skus: &[Uuid]) -> Result<Vec<Option<Stock>>, StoreError> {
+        point::stock(&self.readers, skus).await
+    }
+
+    async fn stocked(&self, sku: Uuid) -> Result<Option<(Record, Option<Stock>)>, StoreError> {
+        point::stocked(&self.readers, sku).await
+    }
+
+    async fn movements(&self, sku: Uuid, after: u64, limit: u32) -> Result<Vec<(u64, Movement)>, StoreError> {
+        point::movements(&self.readers, sku, after, limit).await
+    }
+
+    async fn key(&self, scope: &KeyScope) -> Result<Option<KeyEntry>, StoreError> {
+        point::key(&self.readers, scope).await
+    }
+
+    async fn events(&self, after: u64, limit: u32) -> Result<Vec<(u64, Event)>, StoreError> {
+        point::events(&self.readers, after, limit).await
+    }
+
+    async fn last_position(&self) -> Result<u64, StoreError> {
+        point::last_position(&self.readers).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Record>, StoreError> {
+        point::due(&self.readers, now, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Committed, CommitError> {
+        self.writer.commit(batch).await
+    }
+
+    async fn resolve(&self, operation: Uuid) -> Result<Resolution, StoreError> {
+        upkeep::resolve(&self.readers, operation).await
+    }
+
+    async fn purge(&self, before: &Horizon) -> Result<u64, StoreError> {
+        upkeep::purge(&self.readers, before).await
+    }
+
+    fn exclusive(&self) -> bool {
+        false
+    }
+}
+
+fn refuse_attempts(kind: Kind) -> Result<(), StoreError> {
+    match kind {
+        Kind::Attempt => Err(StoreError::Broken("attempts can't be listed".into())),
+        _ => Ok(()),
+    }
+}
+
+/// Opens the database that the configuration names.
+///
+/// # Errors
+/// As [`Postgres::open`].
+pub async fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(Arc::new(Postgres::open(config).await?))
+}

@@ -1,0 +1,98 @@
+-- Flat tables for reports and for people. They are made again with every schema version.
+
+CREATE OR REPLACE FUNCTION digota_moment(micros bigint) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS
+$$ SELECT to_char(timestamp '1970-01-01' + micros * interval '1 microsecond', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $$;
+
+DROP VIEW IF EXISTS v_products;
+CREATE VIEW v_products AS
+SELECT
+    id,
+    body #>> '{details,name}' AS name,
+    active, -- while it is on sale
+    digota_moment(created) AS created,
+    digota_moment(updated) AS updated,
+    version,
+    body
+FROM products;
+
+DROP VIEW IF EXISTS v_skus;
+CREATE VIEW v_skus AS
+SELECT
+    skus.id,
+    body #>> '{details,name}' AS name,
+    skus.parent AS product,
+    (body #>> '{details,price}')::bigint AS price, -- of one piece, in the smallest unit of the currency
+    body #>> '{details,currency}' AS currency,
+    active, -- while it is on sale
+    stock.on_hand, -- pieces that exist and were not sold; null if its stock is not counted
+    stock.reserved, -- of these, held for payments under way
+    stock.on_hand - stock.reserved AS available,
+    digota_moment(skus.created) AS created,
+    digota_moment(skus.updated) AS updated,
+    skus.version,
+    body
+FROM skus LEFT JOIN stock ON stock.sku = skus.id;
+
+DROP VIEW IF EXISTS v_orders;
+CREATE VIEW v_orders AS
+SELECT
+    id,
+    body ->> 'status' AS status, -- its name; orders.status has its number on the wire
+    email,
+    (body #>> '{money,amount}')::bigint AS amount, -- in the smallest unit of the currency
+    body #>> '{money,currency}' AS currency,
+    coalesce((body ->> 'refunded')::bigint, 0) AS refunded, -- of the amount
+    digota_moment(created) AS created,
+    digota_moment(updated) AS updated,
+    version,
+    body
+FROM orders;
+
+DROP VIEW IF EXISTS v_charges;
+CREATE VIEW v_charges AS
+SELECT
+    id,
+    order_id, -- null if it pays no order
+    body ->> 'status' AS status, -- its name; charges.status has its number on the wire
+    body ->> 'provider' AS provider,
+    body ->> 'provider_charge_id' AS provider_charge_id,
+    (body #>> '{money,amount}')::bigint AS amount, -- in the smallest unit of the currency
+    body #>> '{money,currency}' AS currency,
+    coalesce((body ->> 'refunded')::bigint, 0) AS refunded, -- of the amount
+    digota_moment(created) AS created,
+    digota_moment(updated) AS updated,
+    version,
+    body
+FROM charges;
+
+DROP VIEW IF EXISTS v_attempts;
+CREATE VIEW v_attempts AS
+SELECT
+    id,
+    subject, -- the order, or the charge that has none
+    body ->> 'op' AS op, -- what it does to money
+    due IS NOT NULL AS open,
+    digota_moment(due) AS due, -- when it is looked at next; null once its outcome is final
+    digota_moment(created) AS created,
+    digota_moment(updated) AS updated,
+    version,
+    body
+FROM attempts;
+
+DROP VIEW IF EXISTS v_movements;
+CREATE VIEW v_movements AS
+SELECT
+    sku,
+    number,
+    CASE kind WHEN 0 THEN 'adjust' WHEN 1 THEN 'reserve' WHEN 2 THEN 'consume' WHEN 3 THEN 'release' ELSE 'return' END AS kind,
+    on_hand, -- what on_hand changed by
+    reserved, -- what reserved changed by
+    reference, -- the attempt or order that caused it
+    reason,
+    digota_moment(at) AS at
+FROM movements;
+
+DROP VIEW IF EXISTS v_events;
+CREATE VIEW v_events AS
+SELECT position, id, name, kind, object, version, digota_moment(at) AS at, body
+FROM events;

@@ -1,0 +1,280 @@
+//! The one task that commits. It takes whatever waits into one transaction of two round trips: lock and read, then write
+//! and COMMIT. Where that fails for one batch, all are rolled back and committed one by one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use digota_core::port::store::{Batch, CommitError, Committed, StoreError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+use tokio_postgres::Error;
+
+use super::error::{explain, failed, is_contention, is_harmless_at_commit, is_lost};
+use super::flush;
+use super::judge::judge;
+use super::link::Server;
+use super::load::load;
+use super::migrate::LOCKS;
+use super::session::{Call, Session};
+use super::state::Fault;
+
+/// The most batches that wait; more are turned away at once.
+const QUEUE_MAX: usize = 4096;
+
+/// The most batches, and the most writes, in one transaction.
+const GROUP_MAX: usize = 512;
+const WRITES_MAX: usize = 8192;
+
+/// How long each half of a transaction may take. The server's own limits are shorter.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// How long batches that must go one by one may take together; the rest is turned away.
+const REPLAY: Duration = Duration::from_secs(20);
+
+/// How often a transaction is done again that met another node's.
+const TRIES: u32 = 5;
+
+/// The way to the writer. When it is dropped, the task finishes what waits and closes its connection.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Job>,
+}
+
+struct Job {
+    batch: Batch,
+    reply: oneshot::Sender<Outcome>,
+}
+
+type Outcome = Result<Committed, CommitError>;
+
+impl Writer {
+    /// Starts the task, with a connection that is open already.
+    pub(super) fn start(server: Arc<Server>, first: Connection) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        tokio::spawn(Loop { server, connection: Some(first) }.run(jobs));
+        Self { queue }
+    }
+
+    /// Commits a batch. It is done even if the caller no longer waits.
+    pub(super) async fn commit(&self, batch: Batch) -> Outcome {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Job { batch, reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("it is closed".into()),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(CommitError::Unknown("the storage's writer failed".into())))
+    }
+}
+
+/// The writer's connection, and the number of the counter rows that nobody else uses while it lasts.
+pub(super) struct Connection {
+    session: Session,
+    node: i16,
+}
+
+impl Connection {
+    /// Takes the lowest number that is free.
+    pub(super) async fn new(session: Session) -> Result<Self, Error> {
+        // A COMMIT that is cut short while it waits for a standby would count as done. The client has a limit of its own.
+        session.script("SET statement_timeout = 0").await?;
+        for node in 0..i16::MAX {
+            let params: super::table::Params<'_> = vec![Box::new(LOCKS), Box::new(i32::from(node))];
+            let rows = session.query(&Call::new("SELECT pg_try_advisory_lock($1, $2)", params)).await?;
+            if rows.first().map(|row| row.try_get(0)).transpose()? == Some(true) {
+                return Ok(Self { session, node });
+            }
+        }
+        // Sharing rows is slower, not wrong.
+        Ok(Self { session, node: i16::MAX })
+    }
+}
+
+/// Why a transaction was not committed, or may not have been.
+enum Failure {
+    /// It was certainly not: a statement failed.
+    RolledBack(Error),
+    /// It was certainly not: the server can't be reached.
+    Unreachable(String),
+    /// Nobody knows.
+    Unknown(String),
+}
+
+struct Loop {
+    server: Arc<Server>,
+    connection: Option<Connection>,
+}
+
+impl Loop {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let (mut groups, mut pieces) = (0u64, 0u64);
+        while let Some(first) = jobs.recv().await {
+            let mut writes = first.batch.writes.len();
+            let mut group = vec![first];
+            while group.len() < GROUP_MAX
+                && writes < WRITES_MAX
+                && let Ok(job) = jobs.try_recv()
+            {
+                writes += job.batch.writes.len();
+                group.push(job);
+            }
+            (groups, pieces) = (groups + 1, pieces + group.len() as u64);
+            let (batches, replies): (Vec<Batch>, Vec<_>) =
+                group.into_iter().map(|job| (job.batch, job.reply)).unzip();
+            let outcomes = self.commit(&batches).await;
+            for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                // Nobody waits any more: fine.
+                drop(reply.send(outcome));
+            }
+        }
+        tracing::info!(groups, pieces, "the storage is closed");
+    }
+
+    /// Commits a group together, or else each batch by itself.
+    async fn commit(&mut self, batches: &[Batch]) -> Vec<Outcome> {
+        let all: Vec<&Batch> = batches.iter().collect();
+        match self.attempt(&all).await {
+            Ok(outcomes) => outcomes,
+            Err(Failure::RolledBack(error)) if all.len() > 1 => {
+                tracing::debug!(error = explain(&error), "a group is committed one by one");
+                self.one_by_one(&all).await
+            }
+            Err(Failure::RolledBack(error)) if is_contention(&error) => self.one_by_one(&all).await,
+            Err(failure) => vec![Err(outcome(failure)); all.len()],
+        }
+    }
+
+    async fn one_by_one(&mut self, batches: &[&Batch]) -> Vec<Outcome> {
+        let end = Instant::now() + REPLAY;
+        let mut outcomes = vec![];
+        for batch in batches {
+            outcomes.push(match Instant::now() < end {
+                true => self.alone(batch, end).await,
+                false => Err(StoreError::Overloaded.into()),
+            });
+        }
+        outcomes
+    }
+
+    /// Commits one batch, again where another node stood in the way.
+    async fn alone(&mut self, batch: &Batch, end: Instant) -> Outcome {
+        let mut tries = 1;
+        loop {
+            match self.attempt(&[batch]).await {
+                Ok(mut outcomes) => return outcomes.remove(0),
+                Err(Failure::RolledBack(error))
+                    if is_contention(&error) && tries < TRIES && Instant::now() < end =>
+                {
+                    tries += 1;
+                }
+                Err(failure) => return Err(outcome(failure)),
+            }
+        }
+    }
+
+    /// One transaction for these batches. A connection that was lost while nobody used it is made again.
+    async fn attempt(&mut self, batches: &[&Batch]) -> Result<Vec<Outcome>, Failure> {
+        let is_fresh = self.connection.is_none();
+        let outcome = self.try_once(batches).await;
+        match outcome {
+            Err(Failure::Unreachable(_)) if !is_fresh => self.try_once(batches).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn try_once(&mut self, batches: &[&Batch]) -> Result<Vec<Outcome>, Failure> {
+        // Taken out: a connection that fails, or whose answer never comes, is never used again.
+        let connection = match self.connection.take().filter(|connection| !connection.session.is_closed()) {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let outcome = transact(&connection, batches).await;
+        if matches!(outcome, Ok(_) | Err(Failure::RolledBack(_))) {
+            self.connection = Some(connection);
+        }
+        outcome
+    }
+
+    async fn connect(&self) -> Result<Connection, Failure> {
+        let session = self.server.connect().await.map_err(Failure::Unreachable)?;
+        Connection::new(session).await.map_err(|error| Failure::Unreachable(explain(&error)))
+    }
+}
+
+async fn transact(connection: &Connection, batches: &[&Batch]) -> Result<Vec<Outcome>, Failure> {
+    let session = &connection.session;
+    let loaded = timeout(LIMIT, load(session, batches)).await;
+    let mut state = match loaded {
+        Ok(Ok(state)) => state,
+        Ok(Err(error)) => return Err(roll_back(session, error).await),
+        Err(_) => return Err(Failure::Unreachable("no answer in time".into())),
+    };
+    let mut outcomes: Vec<Outcome> = vec![];
+    for batch in batches {
+        outcomes.push(match judge(&state, batch) {
+            Ok(ledger) => {
+                state.apply(batch, &ledger);
+                Ok(Committed { stock: ledger.stock })
+            }
+            Err(Fault::Refused(refusal)) => Err(CommitError::Refused(refusal)),
+            Err(Fault::Failed(error)) => Err(error.into()),
+        });
+    }
+    let mut calls = flush::calls(&state, connection.node);
+    let is_empty = calls.is_empty();
+    calls.push(Call::new(if is_empty { "ROLLBACK" } else { "COMMIT" }, vec![]));
+    match timeout(LIMIT, session.pipeline(&calls)).await {
+        Ok(Ok(answers)) => settle(answers).map(|()| outcomes),
+        Ok(Err(error)) => Err(roll_back(session, error).await),
+        Err(_) if is_empty => Err(Failure::Unreachable("no answer in time".into())),
+        Err(_) => Err(Failure::Unknown("no answer to COMMIT in time".into())),
+    }
+}
+
+/// What the answers to the writes and to COMMIT, the last one, mean.
+fn settle<T>(answers: Vec<Result<T, Error>>) -> Result<(), Failure> {
+    let last = answers.len().saturating_sub(1);
+    for (index, answer) in answers.into_iter().enumerate() {
+        let Err(error) = answer else { continue };
+        // A statement that the server refused took the whole transaction with it: COMMIT then rolls back.
+        let is_certain = match index == last {
+            true => is_harmless_at_commit(&error),
+            false => error.as_db_error().is_some(),
+        };
+        return Err(match (is_certain, is_lost(&error)) {
+            (true, false) => Failure::RolledBack(error),
+            (true, true) => Failure::Unreachable(explain(&error)),
+            (false, _) => Failure::Unknown(explain(&error)),
+        });
+    }
+    Ok(())
+}
+
+/// Ends a transaction of which COMMIT was not sent.
+async fn roll_back(session: &Session, error: Error) -> Failure {
+    if !is_lost(&error)
+        && let Ok(Ok(())) = timeout(LIMIT, session.script("ROLLBACK")).await
+    {
+        return Failure::RolledBack(error);
+    }
+    Failure::Unreachable(explain(&error))
+}
+
+fn outcome(failure: Failure) -> CommitError {
+    match failure {
+        Failure::RolledBack(error) if is_contention(&error) => {
+            tracing::warn!(error = explain(&error), "other nodes stood in the way too often");
+            StoreError::Unavailable(explain(&error)).into()
+        }
+        Failure::RolledBack(error) => {
+            tracing::error!(error = explain(&error), "the storage failed");
+            failed(&error).into()
+        }
+        Failure::Unreachable(why) => {
+            tracing::warn!(why, "the storage can't be reached");
+            StoreError::Unavailable(why).into()
+        }
+        Failure::Unknown(why) => {
+            tracing::warn!(why, "nobody knows whether a transaction was committed");
+            CommitError::Unknown(why)
+        }
+    }
+}
