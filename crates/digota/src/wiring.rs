@@ -11,7 +11,7 @@ use digota_core::shop::{Policy, Ports, Shop};
 use digota_lock::MemoryLock;
 use serde_json::json;
 
-use crate::config::{Account, Settings};
+use crate::config::{Account, Settings, Toggle};
 use crate::system::{RandomIds, SystemClock};
 
 /// Opens the shop on the configured storage, lock and gateways.
@@ -45,6 +45,10 @@ pub(crate) fn storage(settings: &Settings) -> digota_storage::Config {
         username: storage.username.clone().unwrap_or_default(),
         password: storage.password.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default(),
         database: storage.database.clone().unwrap_or_default(),
+        tls: digota_storage::Tls {
+            on: storage.tls.map(|tls| tls == Toggle::On),
+            authority: storage.tls_ca.clone(),
+        },
     }
 }
 

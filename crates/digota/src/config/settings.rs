@@ -66,7 +66,7 @@ section! {
 section! {
     /// Where records are kept.
     pub(crate) struct Storage {
-        /// The kind of storage: sqlite is embedded.
+        /// The kind of storage: sqlite is embedded, postgresql is for several nodes.
         handler: String = "sqlite".to_owned(),
         /// The file of sqlite, or host:port (several with commas) or URL of a storage server.
         address: Address = EMBEDDED_STORAGE.into(),
@@ -76,6 +76,10 @@ section! {
         password: Option<Secret> = None,
         /// The database at the storage server.
         database: Option<String> = None,
+        /// Whether the storage server is reached by TLS, its certificate verified; without it, on unless it is on this machine.
+        tls: Option<Toggle> = None,
+        /// The certificates of the CAs that may sign the storage server's, in PEM form; without it, those of the system.
+        tls_ca: Option<PathBuf> = None,
     }
 }
 
@@ -221,6 +225,14 @@ section! {
     }
 }
 
+/// What is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Toggle {
+    Off,
+    On,
+}
+
 /// How severe a log line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -263,6 +275,7 @@ value! {
     Issuer: Kind::Text,
     MinVersion: Kind::Choice(&["1.2", "1.3"]),
     Scope: Kind::Choice(&["PUBLIC", "READ", "WRITE", "WILDCARD"]),
+    Toggle: Kind::Choice(&["off", "on"]),
     Level: Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
     Format: Kind::Choice(&["auto", "text", "json"]),
     Calls: Kind::Choice(&["refused", "all"]),

@@ -89,10 +89,17 @@ async fn one(session: &Session, sql: &str, names: &Names) -> Result<tokio_postgr
     rows.into_iter().next().ok_or_else(why)
 }
 
+/// The first of these tables that is there. Looked up in the catalogue itself: to_regclass may answer from a cache that does
+/// not know yet what another node has just made.
+async fn first_of(session: &Session, tables: &[&str]) -> Result<Option<String>, Error> {
+    let sql = "SELECT relname::text FROM pg_class WHERE relname = ANY($1) AND pg_table_is_visible(oid) ORDER BY 1 LIMIT 1";
+    let rows = session.query(&Call::new(sql, vec![Box::new(tables)])).await?;
+    rows.first().map(|row| row.try_get(0)).transpose()
+}
+
 /// The schema version, if there is a shop.
 async fn version(session: &Session) -> Result<Option<i32>, Error> {
-    let there = session.query(&Call::new("SELECT to_regclass('digota_schema')::text", vec![])).await?;
-    if there.first().map(|row| row.try_get::<_, Option<String>>(0)).transpose()?.flatten().is_none() {
+    if first_of(session, &["digota_schema"]).await?.is_none() {
         return Ok(None);
     }
     let rows = session.query(&Call::new("SELECT version FROM digota_schema", vec![])).await?;
@@ -100,13 +107,8 @@ async fn version(session: &Session) -> Result<Option<i32>, Error> {
 }
 
 async fn refuse_foreign(session: &Session, names: &Names) -> Result<(), OpenError> {
-    let sql = "SELECT t FROM unnest($1::text[]) AS t WHERE to_regclass(quote_ident(t)) IS NOT NULL LIMIT 1";
-    let rows = session.query(&Call::new(sql, vec![Box::new(TABLES.to_vec())])).await;
-    match rows.map_err(|error| names.said(&error))?.first() {
-        Some(row) => {
-            let table = row.try_get(0).map_err(|error| names.said(&error))?;
-            Err(OpenError::Foreign { database: names.database.clone(), table })
-        }
+    match first_of(session, TABLES).await.map_err(|error| names.said(&error))? {
+        Some(table) => Err(OpenError::Foreign { database: names.database.clone(), table }),
         None => Ok(()),
     }
 }

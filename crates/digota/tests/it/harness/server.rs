@@ -33,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) delay_ms: u64,
     /// Lines at the top of the settings file.
     pub(crate) settings: &'static str,
+    /// Where it keeps its shop, as a section of the settings file; a file of its own if empty.
+    pub(crate) storage: String,
     /// Further entries of the whitelist.
     pub(crate) clients: String,
     /// Certificates of further CAs that it trusts.
@@ -170,7 +172,7 @@ async fn serve(folder: &Path, flags: &[&str], files_max: Option<u64>) -> (Proces
 impl Setup {
     /// The settings file.
     fn text(&self) -> String {
-        let Setup { gateway, delay_ms, settings, clients, .. } = self;
+        let Setup { gateway, delay_ms, settings, storage, clients, .. } = self;
         let pki = Pki::shared();
         let [key, crt] = ["server.key", "server.crt"].map(|file| pki.path(file));
         let payment = match gateway {
@@ -182,7 +184,7 @@ impl Setup {
         };
         let tls = format!("tls.key = {key:?}\ntls.crt = {crt:?}\ntls.cacrt = \"ca.crt\"\n");
         let listed = pki.whitelist();
-        format!("address = \"127.0.0.1:0\"\n{settings}\n{tls}\n{payment}\n{listed}\n{clients}\n")
+        format!("address = \"127.0.0.1:0\"\n{settings}\n{tls}\n{storage}\n{payment}\n{listed}\n{clients}\n")
     }
 }
 
