@@ -96,6 +96,25 @@ impl Postgres {
         )
     }
 
+    /// Speaks TLS from now on, with this certificate and key in PEM form.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub fn speak_tls(&self, certificate: &str, key: &str) -> Result<(), String> {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = self.data().join(name);
+            let owner = self.user.map(|user| (user.id, user.group)).unzip();
+            let write = || {
+                std::fs::write(&path, text)?;
+                std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+                std::os::unix::fs::chown(&path, owner.0, owner.1)
+            };
+            write().map_err(|error| format!("can't write {name}: {error}"))?;
+        }
+        self.sql("postgres", "ALTER SYSTEM SET ssl = on")?;
+        self.sql("postgres", "SELECT pg_reload_conf()").map(drop)
+    }
+
     /// Stops it at once, as a crash does. What was committed stays.
     pub fn stop(&mut self) {
         self.process = None;

@@ -30,6 +30,10 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let mut tally = Tally::default();
     heading("tidy");
     tally.add(tidy_row()?);
+    if !options.fast {
+        heading("servers");
+        provide_servers();
+    }
     heading("cargo test");
     let server = cargo::run(options.fast, &mut tally)?;
     heading("python");
@@ -42,6 +46,17 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     }
     print!("\n{tally}");
     Ok(tally.is_good())
+}
+
+/// Sees to the servers that tests start, before anything looks for them. Where one can't be had its tests say so themselves:
+/// ignored on a person's machine, failed where `CI` is set.
+fn provide_servers() {
+    for program in digota_servers::ALL {
+        match program.provide() {
+            Ok(folder) => println!("{}: {}", program.name, folder.display()),
+            Err(missing) => println!("{missing}"),
+        }
+    }
 }
 
 fn heading(name: &str) {

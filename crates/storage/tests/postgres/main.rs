@@ -48,6 +48,7 @@ tests! {
     opening::each_obstacle_is_named_with_its_remedy,
     opening::a_shop_of_a_later_digota_is_refused,
     opening::tables_of_another_program_are_left_alone,
+    opening::the_servers_certificate_is_verified,
     views::reports_show_moments_as_text,
 }
 

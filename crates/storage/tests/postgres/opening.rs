@@ -1,5 +1,6 @@
 //! What is refused at the door, and what the operator is told.
 
+use digota_servers::Postgres;
 use digota_storage::{Config, Tls};
 
 use super::{Server, config, nowhere, open};
@@ -65,6 +66,45 @@ pub(super) async fn tables_of_another_program_are_left_alone(server: Server) {
     assert!(said.contains("table \"orders\" that another program made"), "{said}");
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(server.sql(&config.database, tables).as_deref(), Ok("1"), "nothing was made");
+}
+
+pub(super) async fn the_servers_certificate_is_verified(_shared: Server) {
+    let server = Postgres::start().expect("PostgreSQL starts");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let tls = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file can be written");
+        Tls { on: Some(true), authority: Some(path) }
+    };
+    let made = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
+    let (own, strange) = (made("localhost"), made("localhost"));
+    server.speak_tls(&own.cert.pem(), &own.signing_key.serialize_pem()).expect("it can");
+    let port = server.address().replace("127.0.0.1", "");
+    let config = Config { address: vec![format!("localhost{port}")], ..config(&server) };
+
+    let good = Config { tls: tls("own.crt", own.cert.pem()), ..config.clone() };
+    eventually_open(&good).await;
+    let encrypted =
+        "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'digota'";
+    let shop = open(&good).await;
+    assert_eq!(server.sql(&config.database, encrypted).as_deref(), Ok("t"));
+    drop(shop);
+
+    let strange = refusal(&Config { tls: tls("strange.crt", strange.cert.pem()), ..config.clone() }).await;
+    assert!(strange.contains("can't reach") && strange.to_lowercase().contains("certificate"), "{strange}");
+    let elsewhere = refusal(&Config { address: vec![server.address()], ..good }).await;
+    assert!(elsewhere.contains("not valid for name"), "the certificate is for another name: {elsewhere}");
+}
+
+/// The server takes its new settings a moment after it was told.
+async fn eventually_open(config: &Config) {
+    for _ in 0..100 {
+        if digota_storage::open(config).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    drop(open(config).await);
 }
 
 async fn refusal(config: &Config) -> String {

@@ -8,11 +8,20 @@ use digota_servers::{POSTGRES, Postgres};
 use digota_storage::Config;
 use digota_storage::sqlite::Sqlite;
 
+mod pair;
+
+use pair::Pair;
+
 fn main() {
     let mut trials = store::trials("store::sqlite", sqlite);
     // One server for all cases. The last case to end stops it.
     let server = Arc::new(OnceLock::new());
-    let on_server = store::trials("store::postgres", move || postgres(Arc::clone(&server)));
+    let one = {
+        let server = Arc::clone(&server);
+        move || postgres(Arc::clone(&server), 1)
+    };
+    let mut on_server = store::trials("store::postgres", one);
+    on_server.extend(store::trials("store::postgres_by_two_nodes", move || postgres(Arc::clone(&server), 2)));
     trials.extend(digota_conformance::without(on_server, POSTGRES.folder().err()));
     digota_conformance::run(trials);
 }
@@ -26,8 +35,8 @@ fn sqlite() -> Bed {
     })
 }
 
-/// A shop in a database of its own.
-fn postgres(server: Arc<OnceLock<Postgres>>) -> Bed {
+/// A shop in a database of its own, with so many nodes.
+fn postgres(server: Arc<OnceLock<Postgres>>, nodes: usize) -> Bed {
     let config = Arc::new(OnceLock::new());
     Bed::durable(move || {
         let config: &Config = config.get_or_init(|| {
@@ -42,6 +51,16 @@ fn postgres(server: Arc<OnceLock<Postgres>>) -> Bed {
             }
         });
         let config = config.clone();
-        async move { digota_storage::open(&config).await.expect("the shop opens") }
+        async move {
+            let first = open(&config).await;
+            match nodes {
+                1 => first,
+                _ => Arc::new(Pair::new([first, open(&config).await])),
+            }
+        }
     })
+}
+
+async fn open(config: &Config) -> Arc<dyn Store> {
+    digota_storage::open(config).await.expect("the shop opens")
 }
