@@ -109,7 +109,7 @@ pub(super) fn failed(error: &Error) -> StoreError {
     let is_ours = error.code().is_some_and(|code| {
         let class = &code.code()[..2];
         // Bad data, broken constraints, bad statements. All else is the server's or the network's and may pass.
-        matches!(class, "22" | "23" | "42" | "0A")
+        matches!(class, "22" | "23" | "42")
     });
     let is_conversion = error.as_db_error().is_none() && !is_lost(error);
     match is_ours || is_conversion {
@@ -127,19 +127,21 @@ pub(super) fn is_lost(error: &Error) -> bool {
         SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
         SqlState::IDLE_SESSION_TIMEOUT,
         SqlState::READ_ONLY_SQL_TRANSACTION, // A primary that has become a standby.
+        SqlState::FEATURE_NOT_SUPPORTED,     // A statement was prepared before a later digota changed its table.
     ];
     let is_io = error.source().is_some_and(|source| source.is::<std::io::Error>());
     error.is_closed() || is_io || error.code().is_some_and(|code| closes.contains(code))
 }
 
-/// Whether the same work may succeed if it is simply done again: another node was faster, or stood in the way.
+/// Whether the same work may succeed if it is simply done again: another node was faster, or stands in the way.
 pub(super) fn is_contention(error: &Error) -> bool {
-    let passing = [
-        SqlState::T_R_SERIALIZATION_FAILURE,
-        SqlState::T_R_DEADLOCK_DETECTED,
-        SqlState::UNIQUE_VIOLATION,
-        SqlState::LOCK_NOT_AVAILABLE,
-    ];
+    is_race(error) || error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+}
+
+/// Whether another node was faster. What it did is done by now, so there is nothing to wait for.
+pub(super) fn is_race(error: &Error) -> bool {
+    let passing =
+        [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::UNIQUE_VIOLATION];
     error.code().is_some_and(|code| passing.contains(code))
 }
 

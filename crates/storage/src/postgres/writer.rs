@@ -1,5 +1,6 @@
 //! The one task that commits. It takes whatever waits into one transaction of two round trips: lock and read, then write
-//! and COMMIT. Where that fails for one batch, all are rolled back and committed one by one.
+//! and COMMIT. Where another node was faster the group is judged again; where it fails for one batch, all are rolled back
+//! and committed one by one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_postgres::Error;
 
-use super::error::{explain, failed, is_contention, is_harmless_at_commit, is_lost};
+use super::error::{explain, failed, is_contention, is_harmless_at_commit, is_lost, is_race};
 use super::flush;
 use super::judge::judge;
 use super::link::Server;
@@ -131,14 +132,21 @@ impl Loop {
     /// Commits a group together, or else each batch by itself.
     async fn commit(&mut self, batches: &[Batch]) -> Vec<Outcome> {
         let all: Vec<&Batch> = batches.iter().collect();
-        match self.attempt(&all).await {
-            Ok(outcomes) => outcomes,
-            Err(Failure::RolledBack(error)) if all.len() > 1 => {
-                tracing::debug!(error = explain(&error), "a group is committed one by one");
-                self.one_by_one(&all).await
-            }
-            Err(Failure::RolledBack(error)) if is_contention(&error) => self.one_by_one(&all).await,
-            Err(failure) => vec![Err(outcome(failure)); all.len()],
+        let mut tries = 1;
+        loop {
+            return match self.attempt(&all).await {
+                Ok(outcomes) => outcomes,
+                // What another node was faster with is seen now, and judged.
+                Err(Failure::RolledBack(error)) if is_race(&error) && tries < TRIES => {
+                    tries += 1;
+                    continue;
+                }
+                Err(Failure::RolledBack(error)) if all.len() > 1 || is_contention(&error) => {
+                    tracing::debug!(error = explain(&error), "a group is committed one by one");
+                    self.one_by_one(&all).await
+                }
+                Err(failure) => vec![Err(outcome(failure)); all.len()],
+            };
         }
     }
 
