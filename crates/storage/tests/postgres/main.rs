@@ -16,6 +16,7 @@ mod crash;
 mod nodes;
 mod opening;
 mod views;
+mod wire;
 
 /// A test on the server that it shares with the others; it starts with the first of them.
 type Test = fn(Server) -> Pin<Box<dyn Future<Output = ()>>>;
@@ -50,6 +51,7 @@ tests! {
     opening::tables_of_another_program_are_left_alone,
     opening::the_servers_certificate_is_verified,
     views::reports_show_moments_as_text,
+    wire::a_commit_whose_answer_is_lost_is_found_out,
 }
 
 fn main() {

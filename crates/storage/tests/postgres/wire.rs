@@ -15,7 +15,8 @@ pub(super) async fn a_commit_whose_answer_is_lost_is_found_out(server: Server) {
     let direct = config(&server);
     let (address, breaks) = line(server.address()).await;
     let shop = open(&Config { address: vec![address], ..direct.clone() }).await;
-    // The very first COMMIT is prepared by name, which is how the line knows that it comes next.
+    // The writer's first COMMIT is prepared before it is sent, which is how the line knows that it comes next.
+    breaks.store(true, Ordering::SeqCst);
     let lost = commit(shop.as_ref(), 1, [order(1)]).await;
     assert!(matches!(lost, Err(CommitError::Unknown(_))), "{lost:?}");
     assert!(!breaks.load(Ordering::SeqCst), "the line broke");
@@ -27,11 +28,11 @@ pub(super) async fn a_commit_whose_answer_is_lost_is_found_out(server: Server) {
     commit(shop.as_ref(), 2, [order(2)]).await.expect("on a new connection");
 }
 
-/// A line that breaks once. Its address, and whether it is still going to.
+/// A line that breaks once, when it is told to. Its address, and whether it is going to.
 async fn line(server: String) -> (String, Arc<AtomicBool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound").to_string();
-    let breaks = Arc::new(AtomicBool::new(true));
+    let breaks = Arc::new(AtomicBool::new(false));
     let armed = Arc::clone(&breaks);
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
@@ -58,7 +59,7 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, breaks: Arc<AtomicB
                     tokio::time::sleep(Duration::from_millis(500)).await;
                     return;
                 }
-                is_next = is_next || there[..n].windows(6).any(|bytes| bytes == b"COMMIT");
+                is_next = breaks.load(Ordering::SeqCst) && there[..n].windows(6).any(|bytes| bytes == b"COMMIT");
             }
             read = server.read(&mut back) => {
                 let Ok(n @ 1..) = read else { return };
