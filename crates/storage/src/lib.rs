@@ -35,7 +35,7 @@ macro_rules! adapters {
         /// Says in words for the operator why it could not be opened.
         pub async fn look(config: &Config) -> Result<Look, OpenError> {
             match config.handler.as_str() {
-                $(stringify!($name) => $name::look(config).await.map_err(|error| OpenError::Adapter(Box::new(error))),)+
+                $($handler => $name::look(config).await.map_err(|error| OpenError::Adapter(Box::new(error))),)+
                 other => Err(OpenError::UnknownHandler { handler: other.to_owned() }),
             }
         }

@@ -1,6 +1,6 @@
 //! Lists and totals, with a bound on how much one of them may look at.
 
-use digota_core::port::store::{Condition, Kind, Mark, Page, Query, Record, SCAN_BUDGET, StoreError, Total};
+use digota_core::port::store::{Condition, Kind, Mark, PAGE_BYTES, Page, Query, Record, SCAN_BUDGET, StoreError, Total};
 use digota_core::time::Timestamp;
 
 use super::path::{Equality, Path};
@@ -97,7 +97,7 @@ async fn from_index(readers: &Readers, query: &Query, path: &Path) -> Result<Pag
     let mut records =
         rows(readers, Length::Long, &Call::new(&sql, params), |row| record(query.kind, row, 0)).await?;
     let next = more(&mut records, query);
-    Ok(Page { records, next })
+    Ok(Page { records, next, skip: 0 })
 }
 
 /// Looks at the records of the walk one by one, no more than the budget allows. Where it ends before the page is full, the
@@ -122,22 +122,37 @@ async fn row_by_row(readers: &Readers, query: &Query, path: &Path) -> Result<Pag
              UNION ALL
              SELECT id, n, true FROM walk WHERE n = {SCAN_BUDGET} AND EXISTS (SELECT 1 FROM walk WHERE n > {SCAN_BUDGET})
          )
-         SELECT page.is_end, {columns} FROM page JOIN {name} AS t ON t.id = page.id ORDER BY page.is_end, page.n"
+         SELECT page.is_end, (SELECT count(*) FROM walk WHERE is_match AND n <= {SCAN_BUDGET}), {columns}
+         FROM page JOIN {name} AS t ON t.id = page.id ORDER BY page.is_end, page.n"
     );
-    let read = |row: &tokio_postgres::Row| Ok((row.try_get::<_, bool>(0)?, record(query.kind, row, 1)?));
+    let read = |row: &tokio_postgres::Row| {
+        Ok((row.try_get::<_, bool>(0)?, row.try_get::<_, i64>(1)?, record(query.kind, row, 2)?))
+    };
     let found = rows(readers, Length::Long, &Call::new(&sql, params), read).await?;
-    let (ends, matches): (Vec<_>, Vec<_>) = found.into_iter().partition(|(is_end, _)| *is_end);
-    let mut records: Vec<Record> = matches.into_iter().map(|(_, record)| record).collect();
-    let next = more(&mut records, query).or(ends.first().map(|(_, last)| mark(last, query)));
-    Ok(Page { records, next })
+    let (ends, matches): (Vec<_>, Vec<_>) = found.into_iter().partition(|(is_end, ..)| *is_end);
+    let mut records: Vec<Record> = matches.into_iter().map(|(.., record)| record).collect();
+    if let Some(next) = more(&mut records, query) {
+        return Ok(Page { records, next: Some(next), skip: 0 });
+    }
+    let Some((_, met, last)) = ends.first() else { return Ok(Page { records, next: None, skip: 0 }) };
+    // What the budget did not reach is left for the next page to skip.
+    let met = u32::try_from(*met).unwrap_or(u32::MAX);
+    Ok(Page { records, next: Some(mark(last, query)), skip: query.offset.saturating_sub(met) })
 }
 
-/// Where the next page begins, if one record more than asked for was found; takes that one off.
+/// Where the next page begins, if more was found than was asked for or fits on a page; takes that off.
 fn more(records: &mut Vec<Record>, query: &Query) -> Option<Mark> {
-    if records.len() <= query.limit as usize {
+    let mut bytes = 0;
+    let fits = |record: &&Record| {
+        bytes += record.body.len();
+        bytes <= PAGE_BYTES
+    };
+    let fitting = records.iter().take_while(fits).count().max(1);
+    let count = fitting.min(query.limit as usize);
+    if records.len() <= count {
         return None;
     }
-    records.truncate(query.limit as usize);
+    records.truncate(count);
     records.last().map(|last| mark(last, query))
 }
 

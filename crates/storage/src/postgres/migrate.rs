@@ -5,6 +5,7 @@ use tokio_postgres::error::SqlState;
 
 use super::error::{OLDEST, OpenError, explain};
 use super::session::{Call, Session};
+use crate::Look;
 
 /// One script per schema version, each run once. Never edit one that was released: add another.
 const SCRIPTS: &[&str] = &[include_str!("schema.sql")];
@@ -61,6 +62,22 @@ pub(super) async fn migrate(session: &Session, names: &Names) -> Result<(), Open
         session.script(&add).await.map_err(said)?;
     }
     session.script("COMMIT").await.map_err(said)
+}
+
+/// Whether there is a shop, and of which age; changes nothing.
+pub(super) async fn look(session: &Session, names: &Names) -> Result<Look, OpenError> {
+    check(session, names).await?;
+    let known = known();
+    match version(session).await.map_err(|error| names.said(&error))? {
+        None => {
+            refuse_foreign(session, names).await?;
+            Ok(Look { is_new: true, ..Look::default() })
+        }
+        Some(found) if found > known => {
+            Err(OpenError::Newer { database: names.database.clone(), found, known })
+        }
+        Some(found) => Ok(Look { is_older: found < known, ..Look::default() }),
+    }
 }
 
 fn known() -> i32 {

@@ -23,7 +23,7 @@ use digota_core::stock::{Movement, Stock};
 use digota_core::time::Timestamp;
 use uuid::Uuid;
 
-use crate::Config;
+use crate::{Config, Look};
 
 mod address;
 mod error;
@@ -47,8 +47,9 @@ pub use error::OpenError;
 use link::Server;
 use migrate::Names;
 use read::Readers;
-use session::Session;
+use session::{Call, Session};
 use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
 use writer::{Connection, Writer};
 
 /// A shop in a PostgreSQL database. Dropping it finishes what was begun.
@@ -64,6 +65,25 @@ impl Postgres {
     /// Says what to do where the server can't be reached, does not let us in, is too old, or the database is not a shop
     /// that this digota can use.
     pub async fn open(config: &Config) -> Result<Self, OpenError> {
+        let Way { server, tls, names } = Way::of(config)?;
+        let said = |error: tokio_postgres::Error| names.said(&error);
+        let session = Session::connect(&server, tls.as_ref()).await.map_err(said)?;
+        migrate::migrate(&session, &names).await?;
+        let connection = Connection::new(session).await.map_err(said)?;
+        let server = Arc::new(Server { config: server, tls });
+        Ok(Self { readers: Readers::new(&server), writer: Writer::start(server, connection) })
+    }
+}
+
+/// The way to a database, and what messages call it.
+struct Way {
+    server: tokio_postgres::Config,
+    tls: Option<MakeRustlsConnect>,
+    names: Names,
+}
+
+impl Way {
+    fn of(config: &Config) -> Result<Self, OpenError> {
         let server = address::read(config)?;
         let names = Names {
             address: address::shown(&server),
@@ -74,12 +94,7 @@ impl Postgres {
             SslMode::Disable => None,
             _ => Some(tls::connector(config.tls.authority.as_deref())?),
         };
-        let said = |error: tokio_postgres::Error| names.said(&error);
-        let session = Session::connect(&server, tls.as_ref()).await.map_err(said)?;
-        migrate::migrate(&session, &names).await?;
-        let connection = Connection::new(session).await.map_err(said)?;
-        let server = Arc::new(Server { config: server, tls });
-        Ok(Self { readers: Readers::new(&server), writer: Writer::start(server, connection) })
+        Ok(Self { server, tls, names })
     }
 }
 
@@ -159,4 +174,26 @@ fn refuse_attempts(kind: Kind) -> Result<(), StoreError> {
 /// As [`Postgres::open`].
 pub async fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
     Ok(Arc::new(Postgres::open(config).await?))
+}
+
+/// Looks at that database and changes nothing.
+///
+/// # Errors
+/// As [`Postgres::open`].
+pub async fn look(config: &Config) -> Result<Look, OpenError> {
+    let Way { server, tls, names } = Way::of(config)?;
+    let said = |error: tokio_postgres::Error| names.said(&error);
+    let session = Session::connect(&server, tls.as_ref()).await.map_err(said)?;
+    let look = migrate::look(&session, &names).await?;
+    // Microseconds, as every moment that is kept.
+    let moment = |sql: &'static str| async {
+        let rows = session.query(&Call::new(sql, vec![])).await?;
+        rows.first().map(|row| row.try_get(0).map(Timestamp)).transpose()
+    };
+    let clock = moment("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").await.map_err(said)?;
+    let newest = match look.is_new || look.is_older {
+        true => None,
+        false => moment("SELECT at FROM events ORDER BY position DESC LIMIT 1").await.map_err(said)?,
+    };
+    Ok(Look { clock, newest, ..look })
 }
