@@ -40,7 +40,9 @@ fn finding(out: &mut impl Write, name: &str, finding: &Finding) -> io::Result<()
         Level::Error => "WRONG",
         Level::Warning => "warning",
     };
-    line(out, name, state, &format!("{}: {}", finding.about, finding.what))?;
+    let is_named = finding.what.starts_with(&finding.about);
+    let about = if is_named { String::new() } else { format!("{}: ", finding.about) };
+    line(out, name, state, &format!("{about}{}", finding.what))?;
     let margin = " ".repeat(MARGIN);
     if !finding.why.is_empty() {
         writeln!(out, "{margin}why: {}", finding.why)?;
