@@ -28,6 +28,7 @@ pub(crate) use edit::{Cut, without};
 pub(crate) use key::Kind;
 pub(crate) use line::Line;
 pub(crate) use listen::Listen;
+pub(crate) use nearest::nearest;
 pub(crate) use problem::{Problem, Problems};
 pub(crate) use settings::{Account, Calls, ClientEntry, Format, Level, Limits, Log, Settings, Stop, Toggle};
 pub(crate) use sources::{Loaded, Origin, Sources};

@@ -10,6 +10,7 @@ use digota_storage::{Look, OpenError, sqlite};
 use super::finding::{Check, Fix, quoted};
 use super::folder;
 use super::patient::Patient;
+use crate::config::nearest;
 use crate::wiring;
 
 const NAME: &str = "storage";
@@ -68,21 +69,23 @@ pub(super) fn check(patient: &Patient, looked: &Looked) -> Check {
 }
 
 fn failed(patient: &Patient, error: &OpenError, check: &mut Check) {
+    let storage = &patient.settings().storage;
     if let OpenError::UnknownHandler { .. } = error {
+        let meant = nearest(&storage.handler, digota_storage::ADAPTERS.iter().copied()).unwrap_or_default();
         let finding = check.error("storage.handler", error.to_string());
         finding.why("a server does not start without a storage");
-        finding.fix(patient.set("storage.handler", "sqlite"));
-        finding.fix(patient.set("storage.address", "digota.db"));
+        finding.fix(patient.set("storage.handler", meant));
         return;
     }
     let finding = check.error("storage.address", error.to_string());
     finding.why("a server does not start on a storage that it cannot use");
-    let file = Path::new(patient.settings().storage.address.expose());
+    let file = Path::new(storage.address.expose());
     let inside = match error {
         OpenError::Adapter(inside) => inside.downcast_ref::<sqlite::OpenError>(),
         _ => None,
     };
     finding.fix(match inside {
+        None => Fix::Do("see that its server is up, and that address, user, password and database are right".to_owned()),
         _ if file.is_dir() => patient.set("storage.address", file.join("digota.db").display().to_string()),
         Some(sqlite::OpenError::Gone { lock, .. }) => {
             Fix::Do(format!("restore a backup, or begin an empty shop with `rm {}`", quoted(lock)))
