@@ -6,4 +6,5 @@ mod agreement;
 mod case;
 mod clients;
 mod day;
+mod docs;
 mod goods;
