@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it stands")]
 
+mod busy;
 mod planted;
 mod shop;
 mod sound;

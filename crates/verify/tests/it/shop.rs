@@ -103,11 +103,17 @@ impl World {
         self.shop.new_charge(charge, &self.terms("")).await.unwrap().id
     }
 
-    async fn give_back(&self, order: &Order) -> Order {
+    /// Makes enough for any number of orders.
+    pub(crate) async fn stock_up(&self) {
+        let terms = self.terms("");
+        self.shop.adjust_inventory(self.sku, 1_000_000, "a delivery", 0, &terms).await.unwrap();
+    }
+
+    pub(crate) async fn give_back(&self, order: &Order) -> Order {
         let (reason, goods) = (RefundReason::default(), Vec::new());
         let request =
             Return { order: order.id, goods, amount: 0, reason, restock: true, expected_version: 0 };
-        self.shop.return_order(request, &self.terms("return")).await.unwrap().order
+        self.shop.return_order(request, &self.terms(&format!("return {}", order.id))).await.unwrap().order
     }
 
     /// Everything that the store holds, through its port and with what only its owner knows.
