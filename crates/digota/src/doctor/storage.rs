@@ -85,7 +85,9 @@ fn failed(patient: &Patient, error: &OpenError, check: &mut Check) {
         _ => None,
     };
     finding.fix(match inside {
-        None => Fix::Do("see that its server is up, and that address, user, password and database are right".to_owned()),
+        None => Fix::Do(
+            "see that its server is up, and that address, user, password and database are right".to_owned(),
+        ),
         _ if file.is_dir() => patient.set("storage.address", file.join("digota.db").display().to_string()),
         Some(sqlite::OpenError::Gone { lock, .. }) => {
             Fix::Do(format!("restore a backup, or begin an empty shop with `rm {}`", quoted(lock)))

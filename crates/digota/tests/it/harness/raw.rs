@@ -42,6 +42,11 @@ pub(crate) struct Answer {
 impl Server {
     /// A TLS connection with the certificate of this client, silent after the handshake.
     pub(crate) async fn shaken(&self, client: &str) -> TlsStream<TcpStream> {
+        self.shake(client).await.unwrap()
+    }
+
+    /// The same, or why there is none.
+    pub(crate) async fn shake(&self, client: &str) -> std::io::Result<TlsStream<TcpStream>> {
         let pki = Pki::shared();
         let certificate = |file: &str| CertificateDer::from_pem_slice(pki.read(file).as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(pki.read(&format!("{client}.key")).as_bytes()).unwrap();
@@ -56,7 +61,7 @@ impl Server {
         config.alpn_protocols = vec![b"h2".to_vec()];
         let stream = TcpStream::connect(self.address).await.unwrap();
         let name = "localhost".try_into().unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }
 
     /// An HTTP/2 connection of this client.

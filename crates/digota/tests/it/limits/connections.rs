@@ -141,6 +141,8 @@ async fn without_free_file_descriptors_the_server_holds_out() {
     assert_eq!(answer.status.unwrap().code(), Code::Ok);
     prlimit(pid, Resource::Nofile, before).unwrap();
     drop(crowd);
+    // It may still be turning away those that came before.
+    eventually("clients are let in again", async || server.shake("shop").await.ok()).await;
     use_it(&mut server.raw("shop").await).await;
 }
 
