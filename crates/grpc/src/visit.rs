@@ -236,6 +236,7 @@ mod tests {
             ["/eventpb.EventService/Watch", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"]
         {
             let (doors, mut body) = open(path, words(), &line());
+            assert!(next(&mut body).await.unwrap().is_data());
             *doors.0.lock().unwrap() = Ok(vec![Scope::Public]);
             tokio::time::advance(RECHECK).await;
             assert_eq!(status(&mut body).await.code(), Code::PermissionDenied, "{path}");

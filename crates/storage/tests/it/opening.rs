@@ -123,7 +123,7 @@ async fn the_configuration_names_the_adapter() {
     let Err(unknown @ StorageError::UnknownHandler { .. }) = unknown else {
         panic!("there is no such adapter")
     };
-    assert_eq!(unknown.to_string(), "there is no storage handler \"slate\"; there are: sqlite");
+    assert_eq!(unknown.to_string(), "there is no storage handler \"slate\"; there are: sqlite, postgresql");
 }
 
 fn somewhere() -> (tempfile::TempDir, PathBuf) {
