@@ -180,6 +180,14 @@ reasons! {
     ProviderNotConfigured = "PROVIDER_NOT_CONFIGURED",
     /// The payment provider can't do this.
     ProviderCant = "PROVIDER_CANT",
+    /// The payment's outcome is settled; the facts say as what.
+    PaymentSettled = "PAYMENT_SETTLED",
+    /// The gateway states the opposite of what a person says; the facts say what.
+    GatewayDisagrees = "GATEWAY_DISAGREES",
+    /// The payment is not on the review list.
+    NotInReview = "NOT_IN_REVIEW",
+    /// The storage has tools of its own for copies.
+    BackupElsewhere = "BACKUP_ELSEWHERE",
     /// The product has SKUs; the facts say how many.
     ProductHasSkus = "PRODUCT_HAS_SKUS",
     /// The SKU's inventory is infinite.

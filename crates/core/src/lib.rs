@@ -7,7 +7,7 @@
 //! 2. [`product`], [`sku`], [`order`], [`payment`], [`stock`]: the nouns and their rules.
 //! 3. [`port`]: the store, the lock, the gateway, the clock and the source of ids.
 //! 4. [`shop`]: the use cases, one method per rpc.
-//! 5. [`access`] and [`error`]: who may do what, and what a caller can do about a failure.
+//! 5. [`access`] and [`error`]: who may do what, and what a caller can do about a failure. [`meter`]: what is counted.
 
 pub mod access;
 mod blank;
@@ -15,6 +15,7 @@ pub mod currency;
 pub mod error;
 pub mod event;
 pub mod id;
+pub mod meter;
 pub mod money;
 pub mod order;
 pub mod page;

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{Sources, describe};
 use crate::logging::Verbosity;
+use crate::operator::{backup, migrate, payments, verify};
 use crate::{ca, demo, dev, doctor, logging, manual, pretend, serve};
 
 /// The heading of what every command understands.
@@ -52,6 +53,15 @@ enum Command {
     Config(Config),
     /// Look at everything that a server needs, and say how to mend what is wrong
     Doctor(doctor::Doctor),
+    /// Look after payments: those that are not settled, and those that ended oddly
+    #[command(subcommand)]
+    Payments(payments::Command),
+    /// Copy the data into a file while the node serves
+    Backup(backup::Backup),
+    /// Judge whether what is stored adds up: money, stock, orders, events
+    Verify(verify::Verify),
+    /// Bring the storage to the schema of this digota
+    Migrate(migrate::Migrate),
     /// Run the sandbox, a payment gateway that only pretends, as a process of its own
     Sandbox(pretend::Pretend),
     /// Print a script that has a shell complete commands and options
@@ -115,6 +125,10 @@ impl Cli {
             Some(Command::Doctor(doctor)) => doctor.run(sources),
             Some(Command::Completions(completions)) => completions.run(),
             Some(Command::Man(man)) => man.run(),
+            Some(Command::Payments(command)) => command.run(sources),
+            Some(Command::Backup(backup)) => backup.run(sources),
+            Some(Command::Verify(verify)) => verify.run(sources),
+            Some(Command::Migrate(migrate)) => migrate.run(sources),
             Some(Command::Sandbox(pretend)) => {
                 logging::init(self.verbosity, &Default::default());
                 pretend.run()

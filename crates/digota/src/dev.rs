@@ -16,6 +16,9 @@ const DAYS: u32 = 3650;
 /// The client that may do everything.
 pub(crate) const CLIENT: &str = "dev";
 
+/// Where in the folder the certificates are.
+const CERTIFICATES: &str = "certs";
+
 /// The names by which clients on this machine reach the server.
 const SERVER_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
@@ -29,7 +32,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// Takes up the folder, making what is missing.
     pub(crate) fn prepare(path: &Path) -> anyhow::Result<Folder> {
-        let certificates = ca::Folder::new(path.join("certs"));
+        let certificates = ca::Folder::new(path.join(CERTIFICATES));
         let validity = Validity::days(Timestamp::now(), DAYS);
         if !certificates.holds_authority() {
             certificates.init("digota dev CA", &SERVER_NAMES.map(String::from), validity)?;
@@ -84,7 +87,12 @@ impl Folder {
 
     /// The client's certificate files: CA, certificate, key.
     pub(crate) fn client_files(&self) -> (PathBuf, PathBuf, PathBuf) {
-        let dir = &self.certificates;
+        Folder::client_files_in(&self.path)
+    }
+
+    /// The same of a folder that was prepared before.
+    pub(crate) fn client_files_in(path: &Path) -> (PathBuf, PathBuf, PathBuf) {
+        let dir = ca::Folder::new(path.join(CERTIFICATES));
         (dir.certificate("ca"), dir.certificate(CLIENT), dir.key(CLIENT))
     }
 }

@@ -10,6 +10,7 @@ use tracing_subscriber::prelude::*;
 
 use crate::cli::EVERYWHERE;
 use crate::config::{Calls, Format, Level, Log};
+use crate::monitor::tally;
 
 /// `--debug` and `--info`, which win over `log.level`.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -46,6 +47,7 @@ pub(crate) struct Unwanted(Throttle);
 impl Unwanted {
     /// A connection that came to nothing.
     pub(crate) fn refused(&self, peer: SocketAddr, reason: &str) {
+        tally::refused(reason);
         if let Some(more) = self.0.admit() {
             tracing::warn!(%peer, reason, more, "connection refused");
         }
@@ -53,6 +55,7 @@ impl Unwanted {
 
     /// A connection that was ended.
     pub(crate) fn closed(&self, peer: SocketAddr, reason: &str) {
+        tally::closed(reason);
         if let Some(more) = self.0.admit() {
             tracing::warn!(%peer, reason, more, "connection closed");
         }

@@ -4,6 +4,8 @@
 //!   and [`manual`] tells shells and readers of it.
 //! - [`wiring`]: the only place where edge, shop and adapters meet. [`system`]: time and ids of the real world.
 //! - [`doors`] and [`tls`]: who may enter. [`lines`]: the connections that they come over.
+//! - [`operator`]: what is done beside serving. [`node`] is what a running node tells of itself,
+//!   [`monitor`] what it tells machines that watch over it.
 
 mod ca;
 mod cli;
@@ -15,6 +17,9 @@ mod doors;
 mod lines;
 mod logging;
 mod manual;
+mod monitor;
+mod node;
+mod operator;
 mod pretend;
 mod serve;
 mod system;

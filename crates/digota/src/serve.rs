@@ -18,6 +18,8 @@ use crate::config::{self, Settings, Sources};
 use crate::doors::{self, Entrance, Open};
 use crate::lines::{self, Front, Listening};
 use crate::logging::Verbosity;
+use crate::monitor::{self, Monitor, tally};
+use crate::node::This;
 use crate::{logging, wiring};
 
 /// How long connections may take to end once no call is under way.
@@ -101,6 +103,7 @@ pub(crate) struct Running {
     health: tonic_health::server::HealthReporter,
     listening: Listening,
     janitor: JoinHandle<()>,
+    monitor: Option<Monitor>,
 }
 
 impl Running {
@@ -119,13 +122,23 @@ impl Running {
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_service_status("", ServingStatus::Serving).await;
         let limits = limits(&settings.limits);
-        let routes = digota_grpc::routes(edge.clone(), &limits)?.add_service(health_service);
+        let started = shop.now();
+        let node = Arc::new(This::new(started, wiring::storage(&settings)));
+        let routes = digota_grpc::routes(edge.clone(), node, &limits)?.add_service(health_service);
         let crowd = Crowd::new(limits, Arc::clone(shop.clock()));
         let gate = GateLayer::new(Arc::clone(&edge.doors), Arc::clone(&crowd));
         let tls = entrance.as_ref().map(Entrance::credentials);
         let front = Front { gate, routes, doors: edge.doors, tls };
         let listening = Listening::start(socket, front, settings.limits)?;
         let (address, stop) = (listening.address, CancellationToken::new());
+        let monitor = match &settings.monitor.address {
+            Some(address) => {
+                let (shop, entrance, lines) = (Arc::clone(&shop), entrance.clone(), listening.lines());
+                let server = monitor::Server { shop, entrance, lines, started };
+                Some(Monitor::start(address, server).await?)
+            }
+            None => None,
+        };
         let janitor = tokio::spawn(look_after(shop, stop.clone()));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
         Ok(Running {
@@ -138,12 +151,14 @@ impl Running {
             health,
             listening,
             janitor,
+            monitor,
         })
     }
 
     /// Stops in good order: takes no more calls, ends those under way and every payment of its own, closes the storage.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         tracing::info!("stopping");
+        self.monitor.iter().for_each(Monitor::drain);
         self.health.set_service_status("", ServingStatus::NotServing).await;
         tokio::time::sleep(Duration::from_millis(self.settings.notice_ms)).await;
         self.stop.cancel();
@@ -212,6 +227,7 @@ async fn look_after(shop: Arc<Shop>, stop: CancellationToken) {
 }
 
 fn report(round: digota_core::Result<digota_core::shop::janitor::Round>) {
+    round.iter().for_each(tally::janitor);
     match round {
         Ok(round) if round.looked > 0 => tracing::info!(
             looked = round.looked,

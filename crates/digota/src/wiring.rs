@@ -6,19 +6,21 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use digota_core::payment::Provider;
-use digota_core::port::{Clock, Gateway, Lock, Store};
+use digota_core::port::{Clock, Gateway, Lock};
 use digota_core::shop::{Policy, Ports, Shop};
 use digota_lock::MemoryLock;
 use serde_json::json;
 
 use crate::config::{Account, Settings, Toggle};
+use crate::monitor::Measured;
 use crate::system::{RandomIds, SystemClock};
 
 /// Opens the shop on the configured storage, lock and gateways.
 pub(crate) async fn shop(settings: &Settings) -> anyhow::Result<Shop> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = digota_storage::open(&storage(settings)).await.context("cannot open the storage")?;
     let ports = Ports {
-        store: store(settings).await?,
+        store,
         lock: lock(settings)?,
         gateways: gateways(settings, &clock)?,
         clock,
@@ -30,10 +32,6 @@ pub(crate) async fn shop(settings: &Settings) -> anyhow::Result<Shop> {
         ..Policy::default()
     };
     Ok(Shop::new(ports, policy))
-}
-
-async fn store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
-    digota_storage::open(&storage(settings)).await.context("cannot open the storage")
 }
 
 /// Where the shop is kept.
@@ -96,5 +94,6 @@ pub(crate) fn gateway(
         "total_limit_ms": timeout_ms,
     });
     let name = provider.name().to_ascii_lowercase();
-    Ok((provider, digota_gateway::open(&name, settings, Arc::clone(clock))?))
+    let gateway = digota_gateway::open(&name, settings, Arc::clone(clock))?;
+    Ok((provider, Arc::new(Measured::new(provider, gateway))))
 }

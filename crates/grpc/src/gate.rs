@@ -18,6 +18,7 @@ use tonic::{Code, Status};
 use tower::Service;
 
 use crate::access::Rpc;
+use crate::calls::Call;
 use crate::crowd::Crowd;
 use crate::line::Line;
 use crate::status;
@@ -93,11 +94,13 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let started = Instant::now();
         let path = request.uri().path().to_owned();
+        let call = Call::begin(&path);
         let (visit, rpc) = match self.gate.enter(&path, &mut request) {
             Ok(entered) => entered,
             Err((caller, status)) => {
                 let quiet = &self.gate.crowd.quiet;
                 log(quiet, &path, &caller, (status.code(), status.message()), true, started);
+                call.end(status.code());
                 return Box::pin(async move { Ok(refuse(status)) });
             }
         };
@@ -113,6 +116,7 @@ where
             let (code, message) = outcome(&reply);
             let theirs = reply.extensions().get::<TheirFault>().is_some();
             log(&crowd.quiet, &path, visit.caller(), (code, &message), theirs, started);
+            call.end(code);
             Ok(visit.watch_over(reply, ready.line()))
         })
     }

@@ -6,6 +6,8 @@
 //! status code.
 
 pub mod access;
+pub mod admin;
+pub mod calls;
 mod crowd;
 mod event;
 mod from_proto;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 
 use digota_core::shop::Shop;
 use digota_proto::DESCRIPTOR_SET;
+use digota_proto::adminpb::admin_service_server::AdminServiceServer;
 use digota_proto::eventpb::event_service_server::EventServiceServer;
 use digota_proto::orderpb::order_service_server::OrderServiceServer;
 use digota_proto::paymentpb::payment_service_server::PaymentServiceServer;
@@ -60,7 +63,11 @@ pub struct Edge {
 ///
 /// # Errors
 /// Where the descriptors built into the binary can't be read: a broken build.
-pub fn routes(edge: Edge, limits: &Limits) -> Result<Routes, tonic_reflection::server::Error> {
+pub fn routes(
+    edge: Edge,
+    node: Arc<dyn admin::Node>,
+    limits: &Limits,
+) -> Result<Routes, tonic_reflection::server::Error> {
     // Names what is served here, and of reflection itself the version that answers.
     let reflection = |version: &str| {
         let services = access::services().into_iter();
@@ -70,8 +77,14 @@ pub fn routes(edge: Edge, limits: &Limits) -> Result<Routes, tonic_reflection::s
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
         named.fold(builder, |builder, name| builder.with_service_name(name))
     };
+    let admin = AdminServiceServer::new(admin::Admin::new(Arc::new(edge.clone()), node))
+        .max_decoding_message_size(limits.request_bytes_max)
+        .max_encoding_message_size(REPLY_MAX);
     let mut routes = services(edge, limits);
-    routes.add_service(reflection(".v1.").build_v1()?).add_service(reflection(".v1alpha.").build_v1alpha()?);
+    routes
+        .add_service(admin)
+        .add_service(reflection(".v1.").build_v1()?)
+        .add_service(reflection(".v1alpha.").build_v1alpha()?);
     Ok(routes.routes())
 }
 

@@ -87,7 +87,8 @@ impl Edge {
         Ok(terms)
     }
 
-    fn deadline(&self, metadata: &MetadataMap) -> Result<Terms> {
+    /// How long a caller waits.
+    pub(crate) fn deadline(&self, metadata: &MetadataMap) -> Result<Terms> {
         let wait = deadline(metadata.as_ref())?.unwrap_or(DEFAULT_WAIT);
         let margin = (wait / 10).clamp(MARGIN.0, MARGIN.1);
         Ok(Terms::until(self.shop.now().after(wait.saturating_sub(margin).max(wait / 2))))

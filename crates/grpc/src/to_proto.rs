@@ -2,12 +2,17 @@
 
 use digota_core::order::{Line, Order, Shipping};
 use digota_core::page::Listed;
-use digota_core::payment::{self, RefundStatus};
+use digota_core::payment::attempt::{AttemptState, Remark, Verdict};
+use digota_core::payment::{self, Attempt, RefundStatus};
+use digota_core::port::gateway::Op;
 use digota_core::product::Product;
+use digota_core::shop::desk::Stats;
 use digota_core::sku::StockedSku;
-use digota_proto::{orderpb, paymentpb, productpb, skupb};
+use digota_proto::{adminpb, orderpb, paymentpb, productpb, skupb};
 
-/// A version as the wire has it.
+use crate::admin::About;
+
+/// A version or a count as the wire has it.
 fn version(version: u64) -> i64 {
     i64::try_from(version).unwrap_or(i64::MAX)
 }
@@ -204,5 +209,87 @@ pub(crate) fn charges(list: Listed<payment::Charge>) -> paymentpb::ChargeList {
         total: total(list.total.count),
         next_cursor: list.next,
         total_capped: list.total.capped,
+    }
+}
+
+pub(crate) fn payment(attempt: Attempt) -> adminpb::Payment {
+    use adminpb::payment::{Operation, State};
+    let operation = match attempt.op {
+        Op::Charge => Operation::Charge,
+        Op::Capture => Operation::Capture,
+        Op::Void => Operation::Void,
+        Op::Refund => Operation::Refund,
+    };
+    let state = match attempt.state {
+        AttemptState::Sending => State::Sending,
+        AttemptState::Pending => State::Pending,
+        AttemptState::RequiresAction => State::RequiresAction,
+        AttemptState::Unknown => State::Unknown,
+        AttemptState::Succeeded => State::Succeeded,
+        AttemptState::Declined | AttemptState::NotExecuted => State::Failed,
+    };
+    adminpb::Payment {
+        id: attempt.id.to_string(),
+        charge_id: attempt.charge.to_string(),
+        order_id: attempt.order.map(|order| order.to_string()).unwrap_or_default(),
+        operation: operation.into(),
+        state: state.into(),
+        provider_id: attempt.provider.number(),
+        next_check: attempt.due().map(|due| due.seconds()).unwrap_or_default(),
+        provider_reference: attempt.reference.unwrap_or_default(),
+        amount: attempt.money.amount,
+        currency: attempt.money.currency.number(),
+        failure_code: attempt.decline.map(|decline| decline.code.text().to_owned()).unwrap_or_default(),
+        tries: i32::try_from(attempt.checks).unwrap_or(i32::MAX),
+        sent: attempt.sent.seconds(),
+        review: attempt.review,
+        note: attempt
+            .remarks
+            .iter()
+            .rev()
+            .map(|remark| remark.note.clone())
+            .find(|n| !n.is_empty())
+            .unwrap_or_default(),
+        version: version(attempt.version),
+        evidence: attempt.evidence,
+        remarks: attempt.remarks.into_iter().map(remark).collect(),
+        given_back_by: attempt.given_back.map(|id| id.to_string()).unwrap_or_default(),
+        created: attempt.created.seconds(),
+        updated: attempt.updated.seconds(),
+    }
+}
+
+fn remark(remark: Remark) -> adminpb::payment::Remark {
+    use adminpb::settle_request::Verdict as Wire;
+    let verdict = match remark.verdict {
+        Verdict::AskGateway => Wire::AskGateway,
+        Verdict::Succeeded => Wire::Succeeded,
+        Verdict::Failed => Wire::Failed,
+        Verdict::Reviewed => Wire::Reviewed,
+    };
+    adminpb::payment::Remark {
+        by: remark.by,
+        at: remark.at.seconds(),
+        verdict: verdict.into(),
+        note: remark.note,
+        provider_reference: remark.reference.unwrap_or_default(),
+    }
+}
+
+pub(crate) fn stats(stats: Stats, about: About) -> adminpb::StatsReply {
+    let orders = stats.orders.iter().map(|(status, count)| (status.name().to_owned(), version(*count)));
+    adminpb::StatsReply {
+        server_version: about.version,
+        started: about.started.seconds(),
+        storage: about.storage,
+        products: version(stats.products),
+        skus: version(stats.skus),
+        orders: orders.collect(),
+        charges: version(stats.charges),
+        event_position: version(stats.events),
+        open_payments: version(stats.open),
+        unknown_payments: version(stats.unknown),
+        oldest_unknown: stats.oldest_unknown.map(|at| at.seconds()).unwrap_or_default(),
+        review_payments: version(stats.review),
     }
 }

@@ -11,5 +11,6 @@ pub(crate) fn is_possible(kind: Kind, condition: &Condition) -> bool {
         Condition::Status(_) => matches!(kind, Kind::Order | Kind::Charge),
         Condition::Email(_) => kind == Kind::Order,
         Condition::Order(_) => kind == Kind::Charge,
+        Condition::Open | Condition::Concern(_) => kind == Kind::Attempt,
     }
 }

@@ -46,7 +46,9 @@ impl Counter {
             Condition::Parent(parent) => format!("{kind}.parent={parent}"),
             Condition::Status(status) => format!("{kind}.status={status}"),
             Condition::Order(order) => format!("{kind}.order={order}"),
-            Condition::Email(_) | Condition::Created { .. } => unreachable!("these are not counted"),
+            Condition::Email(_) | Condition::Created { .. } | Condition::Open | Condition::Concern(_) => {
+                unreachable!("these are not counted")
+            }
         }
     }
 }

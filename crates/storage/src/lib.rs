@@ -6,6 +6,7 @@ use std::sync::Arc;
 use digota_core::port::Store;
 use digota_core::time::Timestamp;
 
+mod busy;
 mod condition;
 mod counter;
 mod ledger;
@@ -18,15 +19,28 @@ macro_rules! adapters {
         /// The adapters, as the configuration names them.
         pub const ADAPTERS: &[&str] = &[$($handler),+];
 
-        /// Opens the storage that the configuration names.
+        /// Opens the storage that the configuration names, and brings it to the schema of this digota.
         ///
         /// # Errors
         /// Says in words for the operator why it can't be opened.
         pub async fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
-            match config.handler.as_str() {
-                $($handler => $name::open(config).await.map_err(|error| OpenError::Adapter(Box::new(error))),)+
-                other => Err(OpenError::UnknownHandler { handler: other.to_owned() }),
-            }
+            adapter!(config, open, $($name as $handler),+)
+        }
+
+        /// Opens the storage that the configuration names for reading only, also while nodes use it.
+        ///
+        /// # Errors
+        /// Says in words for the operator why it can't be opened.
+        pub async fn open_read_only(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
+            adapter!(config, open_read_only, $($name as $handler),+)
+        }
+
+        /// The schema of the storage that the configuration names. Changes nothing.
+        ///
+        /// # Errors
+        /// Says in words for the operator why it can't be read.
+        pub async fn schema(config: &Config) -> Result<Schema, OpenError> {
+            adapter!(config, schema, $($name as $handler),+)
         }
 
         /// Looks at the storage that the configuration names, and changes nothing.
@@ -34,10 +48,19 @@ macro_rules! adapters {
         /// # Errors
         /// Says in words for the operator why it could not be opened.
         pub async fn look(config: &Config) -> Result<Look, OpenError> {
-            match config.handler.as_str() {
-                $($handler => $name::look(config).await.map_err(|error| OpenError::Adapter(Box::new(error))),)+
-                other => Err(OpenError::UnknownHandler { handler: other.to_owned() }),
-            }
+            adapter!(config, look, $($name as $handler),+)
+        }
+    };
+}
+
+/// Calls a function of the adapter that the configuration names.
+macro_rules! adapter {
+    ($config:ident, $function:ident, $($name:ident as $handler:literal),+) => {
+        match $config.handler.as_str() {
+            $($handler => {
+                $name::$function($config).await.map_err(|error| OpenError::Adapter(Box::new(error)))
+            })+
+            other => Err(OpenError::UnknownHandler { handler: other.to_owned() }),
         }
     };
 }
@@ -47,6 +70,15 @@ adapters! {
     sqlite as "sqlite",
     /// A server that several nodes share.
     postgres as "postgresql",
+}
+
+/// Which schema a storage has, and which this digota needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// What it has; 0 where it is empty.
+    pub found: usize,
+    /// What this digota needs.
+    pub needed: usize,
 }
 
 /// Where the shop is kept.

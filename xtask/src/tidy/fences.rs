@@ -56,7 +56,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rusqlite", &["digota-storage", "digota-faults"]),
     ("tokio-postgres", &["digota-storage"]),
     ("reqwest", &["digota-gateway"]),
-    ("axum", &["digota-gateway"]),
+    ("axum", &["digota-gateway", "digota"]),
 ];
 
 /// What the shop must never know, whatever else may.

@@ -1,6 +1,6 @@
 //! Batches of records and their preconditions.
 
-use digota_core::port::store::{Keys, Kind, Record, Refusal, Write};
+use digota_core::port::store::{Concern, Keys, Kind, Record, Refusal, Write};
 
 use super::Bed;
 use super::drive::{find, put, refusal, together, winners};
@@ -127,7 +127,7 @@ pub(super) async fn one_open_attempt_per_subject(bed: Bed) {
     assert_eq!(refusal(&store, twins).await, Refusal::AttemptOpen { subject: other });
 
     let (second, third) = (attempt(subject, due), attempt(subject, due));
-    let closed = |open: &Record| changed(open, Keys::Attempt { subject, due: None });
+    let closed = |open: &Record| changed(open, Keys::Attempt { subject, due: None, concern: Concern::None });
     put(&store, [replace(&first, &closed(&first)), insert(&second)]).await;
     assert_eq!(refusal(&store, [insert(&third)]).await, taken);
     put(&store, [insert(&third), replace(&second, &closed(&second))]).await;

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use digota_core::port::Store;
-use digota_core::port::store::{Condition, Keys, Kind, PAGE_BYTES, Query, Record, SCAN_BUDGET};
+use digota_core::port::store::{Concern, Condition, Keys, Kind, PAGE_BYTES, Query, Record, SCAN_BUDGET};
 
 use super::Bed;
-use super::drive::{ORDERS, all, exactly, ids, mark, page, put, put_all, sorted, total};
-use super::samples::{at, charge, crowd, id, insert};
+use super::drive::{NATURAL, ORDERS, all, exactly, ids, mark, page, put, put_all, sorted, total};
+use super::samples::{at, changed, charge, crowd, id, insert, replace};
 
 /// The kinds that can be listed.
 const LISTED: [Kind; 4] = [Kind::Product, Kind::Sku, Kind::Order, Kind::Charge];
@@ -132,6 +132,31 @@ pub(super) async fn a_filter_without_an_index_is_bounded(bed: Bed) {
 fn commonest(records: &[Record]) -> Condition {
     let count = |status: &u8| matching(records, &[Condition::Status(*status)]).len();
     Condition::Status((0..=u8::MAX).max_by_key(count).expect("there are statuses"))
+}
+
+pub(super) async fn attempts_are_listed_by_what_they_need(bed: Bed) {
+    let store = bed.open().await;
+    let attempts = crowd(Kind::Attempt, 60);
+    put_all(&store, &attempts).await;
+    let concern = |concern| Condition::Concern(concern);
+    for condition in [Condition::Open, concern(Concern::Unknown), concern(Concern::Review)] {
+        let conditions = vec![condition];
+        let expected = sorted(&matching(&attempts, &conditions), NATURAL);
+        let query = Query { conditions: conditions.clone(), limit: 7, ..all(Kind::Attempt) };
+        let pages = walk(&store, query).await;
+        assert_eq!(ids(&pages.concat()), ids(&expected), "{conditions:?}");
+        assert_eq!(
+            total(&store, Kind::Attempt, &conditions).await,
+            exactly(expected.len()),
+            "{conditions:?}"
+        );
+    }
+    let Keys::Attempt { subject, .. } = attempts[0].keys else { unreachable!("they are attempts") };
+    let ended = changed(&attempts[0], Keys::Attempt { subject, due: None, concern: Concern::Review });
+    put(&store, [replace(&attempts[0], &ended)]).await;
+    let review = Query { conditions: vec![concern(Concern::Review)], ..all(Kind::Attempt) };
+    assert!(page(&store, review).await.records.contains(&ended), "as it is now");
+    assert!(store.list(&all(Kind::Attempt)).await.is_err(), "there is no list of all attempts");
 }
 
 pub(super) async fn offsets_skip(bed: Bed) {

@@ -62,6 +62,7 @@ cases!(Bed;
     an_offset_outlives_its_page,
     a_page_is_bounded_in_bytes,
     totals_are_exact_for_declared_filters,
+    attempts_are_listed_by_what_they_need,
     other_totals_are_capped,
     // committing
     a_batch_is_all_or_nothing,

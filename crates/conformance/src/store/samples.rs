@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use digota_core::event::Event;
-use digota_core::port::store::{Batch, Change, KeyEntry, KeyScope, Keys, Kind, Record, Write};
+use digota_core::port::store::{Batch, Change, Concern, KeyEntry, KeyScope, Keys, Kind, Record, Write};
 use digota_core::testing::chance::scatter;
 use digota_core::time::Timestamp;
 use uuid::Uuid;
@@ -55,7 +55,11 @@ pub(super) fn charge(order: Option<Uuid>, status: u8) -> Record {
 }
 
 pub(super) fn attempt(subject: Uuid, due: Option<Timestamp>) -> Record {
-    record(Keys::Attempt { subject, due })
+    concerned(subject, due, Concern::None)
+}
+
+pub(super) fn concerned(subject: Uuid, due: Option<Timestamp>, concern: Concern) -> Record {
+    record(Keys::Attempt { subject, due, concern })
 }
 
 /// The next version of a record, with other keys.
@@ -156,7 +160,9 @@ pub(super) fn crowd(kind: Kind, size: u64) -> Vec<Record> {
             Kind::Sku => Keys::Sku { parent: owners[pick(16, 3)], active },
             Kind::Order => Keys::Order { status, email: EMAILS[pick(16, 4)].to_owned() },
             Kind::Charge => Keys::Charge { order: owners.get(pick(16, 4)).copied(), status },
-            Kind::Attempt => Keys::Attempt { subject: id(), due: active.then(now) },
+            Kind::Attempt => {
+                Keys::Attempt { subject: id(), due: active.then(now), concern: Concern::ALL[pick(16, 3)] }
+            }
         });
         one.created = at([0, 10, 20, 30][pick(24, 4)]);
         one.updated = at([40, 50, 60][pick(32, 3)]);

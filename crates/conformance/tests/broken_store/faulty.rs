@@ -28,6 +28,7 @@ pub(crate) enum Fault {
     ScansAll,
     OffsetIgnored,
     OffsetForgotten,
+    AttemptsStay,
     TotalOneOff,
     AlwaysCaps,
     NeverCaps,
@@ -105,6 +106,7 @@ impl Faulty {
             Fault::VersionsIgnored => self.renumber(&mut batch).await,
             Fault::AttemptsIgnored => scatter_subjects(&mut batch),
             Fault::SetsOnHand => self.set_on_hand(&mut batch).await,
+            Fault::AttemptsStay => keep_concerns(&mut batch),
             _ => {}
         }
         batch
@@ -235,6 +237,16 @@ fn scatter_subjects(batch: &mut Batch) {
             && let Keys::Attempt { subject, .. } = &mut record.keys
         {
             *subject = record.id;
+        }
+    }
+}
+
+fn keep_concerns(batch: &mut Batch) {
+    for write in &mut batch.writes {
+        if let Write::Replace { record, was: Keys::Attempt { concern: before, .. } } = write
+            && let Keys::Attempt { concern, .. } = &mut record.keys
+        {
+            *concern = *before;
         }
     }
 }

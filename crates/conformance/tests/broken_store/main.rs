@@ -63,6 +63,7 @@ caught! {
     an_ignored_offset_is_caught: OffsetIgnored by "offsets_skip";
     an_offset_that_is_lost_between_pages_is_caught: OffsetForgotten by "an_offset_outlives_its_page";
     a_page_too_large_to_be_read_is_caught: ScansAll by "a_page_is_bounded_in_bytes";
+    an_attempt_that_stays_on_its_list_is_caught: AttemptsStay by "attempts_are_listed_by_what_they_need";
     a_total_that_is_one_off_is_caught: TotalOneOff by "totals_are_exact_for_declared_filters";
     a_total_that_is_always_capped_is_caught: AlwaysCaps by "totals_are_exact_for_declared_filters";
     a_total_that_counts_everything_is_caught: NeverCaps by "other_totals_are_capped";

@@ -11,7 +11,7 @@ use crate::blank::is_blank;
 use crate::id::{AttemptId, ChargeId, NodeId, OrderId, RefundId, SkuId};
 use crate::money::Money;
 use crate::port::gateway::Op;
-use crate::port::store::KeyScope;
+use crate::port::store::{Concern, KeyScope};
 use crate::time::Timestamp;
 
 /// Where an attempt stands.
@@ -65,6 +65,22 @@ pub enum Effect {
         /// The goods, by line.
         goods: Vec<Returned>,
     },
+    /// Gives back money that came after its payment had been given up: pays it back or, where it is only held, lets it go.
+    GiveBack {
+        /// The refund's entry in the charge, where it is paid back.
+        refund: Option<RefundId>,
+    },
+}
+
+impl Effect {
+    /// The refund's entry in the charge, if it is one.
+    pub fn refund(&self) -> Option<RefundId> {
+        match self {
+            Effect::Refund { refund } | Effect::Return { refund, .. } => Some(*refund),
+            Effect::GiveBack { refund } => *refund,
+            Effect::Pay | Effect::Charge | Effect::Capture | Effect::Void => None,
+        }
+    }
 }
 
 /// Goods of one order line that come back.
@@ -118,6 +134,47 @@ fn in_ms(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What a person had done about an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// Who: the caller's name in the whitelist.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub verdict: Verdict,
+    /// How they know, in their own words.
+    pub note: String,
+    /// The gateway's own id of what it did, where they gave it.
+    pub reference: Option<String>,
+}
+
+/// What a person says of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Nothing: the gateway was asked once more.
+    AskGateway,
+    /// It happened.
+    Succeeded,
+    /// It did not happen and can't any more.
+    Failed,
+    /// What was to be done about it is done.
+    Reviewed,
+}
+
+impl Verdict {
+    /// Its name, as it is kept: `ask_gateway`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::AskGateway => "ask_gateway",
+            Verdict::Succeeded => "succeeded",
+            Verdict::Failed => "failed",
+            Verdict::Reviewed => "reviewed",
+        }
+    }
+}
+
 /// One try to move money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -168,6 +225,18 @@ pub struct Attempt {
     /// What the gateway said last, for the operator; without card data.
     #[serde(default, skip_serializing_if = "is_blank")]
     pub evidence: String,
+    /// Whether its outcome became another after it had been settled.
+    #[serde(default, skip_serializing_if = "is_blank")]
+    pub late: bool,
+    /// The attempt that gives its money back: it came too late.
+    #[serde(default, skip_serializing_if = "is_blank")]
+    pub given_back: Option<AttemptId>,
+    /// Whether a person should look at how it ended.
+    #[serde(default, skip_serializing_if = "is_blank")]
+    pub review: bool,
+    /// What persons had done about it, oldest first.
+    #[serde(default, skip_serializing_if = "is_blank")]
+    pub remarks: Vec<Remark>,
     /// When it was made.
     pub created: Timestamp,
     /// When it last changed.
@@ -182,9 +251,23 @@ impl Attempt {
         self.order.map_or(self.charge.0, |order| order.0)
     }
 
+    /// Whether it is sent again, by the same key, until the gateway answers: what it lets go of must not stay where it is.
+    pub fn is_sent_until_answered(&self) -> bool {
+        matches!(self.effect, Effect::Void | Effect::GiveBack { .. })
+    }
+
     /// When the janitor should look at it; `None` once it is final.
     pub fn due(&self) -> Option<Timestamp> {
         (!self.state.is_final()).then(|| self.next_check.max(self.lease_until))
+    }
+
+    /// Why a person may have to look at it.
+    pub fn concern(&self) -> Concern {
+        match self.state {
+            AttemptState::Unknown => Concern::Unknown,
+            state if state.is_final() && self.review => Concern::Review,
+            _ => Concern::None,
+        }
     }
 }
 

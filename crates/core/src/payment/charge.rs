@@ -60,7 +60,7 @@ pub enum ChargeStatus {
     RequiresAction = 2,
     /// The money is ours.
     Succeeded = 3,
-    /// No money moved and none will.
+    /// No money moved and none will, as far as anybody knows.
     Failed = 4,
     /// The money is held, to be captured or voided.
     Authorized = 5,
@@ -101,7 +101,7 @@ impl ChargeStatus {
         }
     }
 
-    /// Whether a charge may go from this status to another.
+    /// Whether a charge may go from this status to another. A failed one goes on only where its money came after all.
     pub fn may_become(self, next: ChargeStatus) -> bool {
         use ChargeStatus::{Authorized, Canceled, Failed, Pending, RequiresAction, Succeeded};
         matches!(
@@ -109,6 +109,7 @@ impl ChargeStatus {
             (Pending, RequiresAction | Succeeded | Failed | Authorized)
                 | (RequiresAction, Pending | Succeeded | Failed | Authorized)
                 | (Authorized, Succeeded | Canceled)
+                | (Failed, Succeeded | Authorized)
         )
     }
 }
@@ -263,11 +264,19 @@ mod tests {
 
     #[test]
     fn a_charge_that_ended_never_changes_its_status() {
-        use ChargeStatus::{Canceled, Failed, Succeeded};
-        for end in [Succeeded, Failed, Canceled] {
+        use ChargeStatus::{Canceled, Succeeded};
+        for end in [Succeeded, Canceled] {
             for next in ChargeStatus::ALL {
                 assert!(!end.may_become(next), "{} -> {}", end.name(), next.name());
             }
+        }
+    }
+
+    #[test]
+    fn a_charge_that_failed_goes_on_only_with_money() {
+        use ChargeStatus::{Authorized, Failed, Succeeded};
+        for next in ChargeStatus::ALL {
+            assert_eq!(Failed.may_become(next), [Succeeded, Authorized].contains(&next), "{}", next.name());
         }
     }
 

@@ -7,6 +7,7 @@ use super::keys::{Answer, Key};
 use super::records::Document;
 use crate::error::Result;
 use crate::event::Event;
+use crate::payment::attempt::Remark;
 use crate::port::store::{
     Batch, Change, CommitError, Committed, KeyEntry, KeyScope, Kind, Resolution, StoreError, Write,
 };
@@ -46,16 +47,27 @@ impl<'a> Changes<'a> {
 
     /// Adds a word to the summary of the last event.
     pub(super) fn note(&mut self, name: &str, text: &str) {
-        let last = self.writes.iter_mut().rev().find_map(|write| match write {
+        if let Some(event) = self.events().next_back() {
+            annotate(event, name, text);
+        }
+    }
+
+    /// Says in the summary of every event who brought it about, and what they said.
+    pub(super) fn sign(&mut self, remark: &Remark) {
+        for event in self.events() {
+            for (name, text) in
+                [("by", remark.by.as_str()), ("verdict", remark.verdict.name()), ("note", &remark.note)]
+            {
+                annotate(event, name, text);
+            }
+        }
+    }
+
+    fn events(&mut self) -> impl DoubleEndedIterator<Item = &mut Event> {
+        self.writes.iter_mut().filter_map(|write| match write {
             Write::Append(event) => Some(event),
             _ => None,
-        });
-        if let Some(event) = last
-            && let Ok(serde_json::Value::Object(mut summary)) = serde_json::from_str(&event.body)
-        {
-            summary.insert(name.into(), text.into());
-            event.body = serde_json::Value::Object(summary).to_string();
-        }
+        })
     }
 
     /// Makes sure that a document is still as it was read.
@@ -133,6 +145,13 @@ impl<'a> Changes<'a> {
             body,
         }));
         Ok(())
+    }
+}
+
+fn annotate(event: &mut Event, name: &str, text: &str) {
+    if let Ok(serde_json::Value::Object(mut summary)) = serde_json::from_str(&event.body) {
+        summary.insert(name.into(), text.into());
+        event.body = serde_json::Value::Object(summary).to_string();
     }
 }
 

@@ -8,6 +8,7 @@
 //! | 4 | where the gateway has two steps: prepare, and commit its id | conclude: not executed |
 //! | 5 | charge at the gateway, holding no lock and no transaction | the attempt stays open; the janitor asks the gateway |
 //! | 6 | commit B: paid and consumed; or failed and released; or still open | the janitor does it |
+//! | 7 | what the gateway says once it was failed and released | [`super::late`] |
 //!
 //! A second Pay that finds the first one's attempt open joins it: it waits for that outcome and never starts another.
 
@@ -260,6 +261,10 @@ impl Shop {
             reference: None,
             decline: None,
             evidence: String::new(),
+            late: false,
+            given_back: None,
+            review: false,
+            remarks: Vec::new(),
             created: changes.at,
             updated: changes.at,
             version: 1,
@@ -398,9 +403,10 @@ impl Shop {
     /// Done, or not known yet, or why it failed.
     pub(super) fn verdict(&self, attempt: &Attempt) -> Result<Option<()>> {
         match (attempt.state, &attempt.decline) {
-            (AttemptState::Succeeded, _) => Ok(Some(())),
+            (AttemptState::Succeeded, _) if attempt.given_back.is_none() => Ok(Some(())),
             (AttemptState::Declined, Some(decline)) => Err(Error::Declined(decline.clone())),
-            (AttemptState::Declined | AttemptState::NotExecuted, _) => Err(Error::Unavailable {
+            // Also where the money came too late and goes back.
+            (state, _) if state.is_final() => Err(Error::Unavailable {
                 what: "the payment gateway".into(),
                 retry_after: Duration::from_secs(1),
                 cause: attempt.evidence.clone(),

@@ -15,9 +15,9 @@ use super::seen::{Seen, Verdict};
 use super::settle::{Open, pause};
 use crate::error::{Error, Result};
 use crate::id::AttemptId;
-use crate::payment::attempt::{Absence, AttemptState};
+use crate::payment::attempt::{Absence, AttemptState, Effect};
 use crate::payment::{Attempt, NextAction};
-use crate::port::gateway::{Finding, GatewayError, Op, Outcome};
+use crate::port::gateway::{Finding, GatewayError, Outcome};
 use crate::port::store::Horizon;
 use crate::time::Timestamp;
 
@@ -39,9 +39,12 @@ const OPERATIONS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long answers to idempotency keys are kept.
 const KEYS_KEPT: Duration = Duration::from_secs(72 * 3600);
 
-/// Attempts that somebody asked about.
+/// Attempts that somebody asked about, and settled ones of which there is news that could not be written.
 #[derive(Debug, Default)]
-pub(super) struct Nudges(Mutex<BTreeSet<AttemptId>>);
+pub(super) struct Nudges {
+    asked: Mutex<BTreeSet<AttemptId>>,
+    doubted: Mutex<BTreeSet<AttemptId>>,
+}
 
 /// What a round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +60,12 @@ pub struct Round {
 impl Shop {
     /// Has the janitor look at an attempt soon.
     pub(super) fn nudge(&self, attempt: AttemptId) {
-        self.nudged.0.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt);
+        note(&self.nudged.asked, attempt);
+    }
+
+    /// Has the janitor ask again what became of an attempt that was settled.
+    pub(super) fn doubt(&self, attempt: AttemptId) {
+        note(&self.nudged.doubted, attempt);
     }
 
     /// Looks once at every attempt that is due or was asked about.
@@ -65,7 +73,22 @@ impl Shop {
         let now = self.now();
         let mut due: Vec<Attempt> = self.due(now).await?;
         due.extend(self.asked_about(now, &due).await?);
-        self.settle_all(due, false).await
+        let round = self.settle_all(due, false).await?;
+        for id in taken(&self.nudged.doubted) {
+            if let Err(error) = self.resolve_doubt(id).await {
+                tracing::warn!(attempt = %id, ?error, "could not ask again what became of it");
+                self.doubt(id);
+            }
+        }
+        Ok(round)
+    }
+
+    /// What is still open is asked for by its schedule.
+    async fn resolve_doubt(&self, id: AttemptId) -> Result<()> {
+        if self.load::<Attempt>(id.0).await?.state.is_final() {
+            self.ask_again(id, None).await?;
+        }
+        Ok(())
     }
 
     /// Takes over every attempt that another process of this store left open: it was the only one, and it is gone. Does nothing
@@ -103,9 +126,11 @@ impl Shop {
 
     /// Open attempts that readers asked about, not looked at within the last moment and not being worked on.
     async fn asked_about(&self, now: Timestamp, due: &[Attempt]) -> Result<Vec<Attempt>> {
-        let ids = std::mem::take(&mut *self.nudged.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let ids: Vec<_> =
-            ids.into_iter().filter(|id| due.iter().all(|a| a.id != *id)).map(|id| id.0).collect();
+        let ids: Vec<_> = taken(&self.nudged.asked)
+            .into_iter()
+            .filter(|id| due.iter().all(|a| a.id != *id))
+            .map(|id| id.0)
+            .collect();
         let found = self.find_all::<Attempt>(&ids).await?;
         let ready = |attempt: &Attempt| {
             !attempt.state.is_final()
@@ -143,7 +168,10 @@ impl Shop {
         if !orphaned && open.attempt.lease_until > self.now() {
             return Ok(false);
         }
-        let Some(open) = self.take_over(open, orphaned).await? else { return Ok(false) };
+        // The schedule of an orphan starts anew: how often its node died says nothing about the gateway.
+        let anew = |attempt: &mut Attempt| attempt.checks = if orphaned { 0 } else { attempt.checks };
+        let lease_end = self.lease_end(open.attempt.provider)?;
+        let Some(open) = self.take_over(open, lease_end, anew).await? else { return Ok(false) };
         let seen = self.investigate(&open).await?;
         let open = self.conclude(open, seen).await?;
         if open.attempt.state.is_final() {
@@ -166,15 +194,17 @@ impl Shop {
         }
     }
 
-    /// Leases an attempt to this node; `None` if another node was first. The schedule of an orphan starts anew: how often its
-    /// node died says nothing about the gateway.
-    async fn take_over(&self, was: Open, orphaned: bool) -> Result<Option<Open>> {
+    /// Leases an attempt to this node, with a change of it; `None` if another node was first.
+    pub(super) async fn take_over(
+        &self,
+        was: Open,
+        lease_end: Timestamp,
+        change: impl FnOnce(&mut Attempt),
+    ) -> Result<Option<Open>> {
         let mut open = was.clone();
-        if orphaned {
-            open.attempt.checks = 0;
-        }
+        change(&mut open.attempt);
         open.attempt.owner = self.node;
-        open.attempt.lease_until = self.lease_end(open.attempt.provider)?;
+        open.attempt.lease_until = lease_end;
         let mut changes = Changes::new(self);
         changes.replace(&was.attempt, &mut open.attempt, "")?;
         match changes.commit().await.map_err(Error::from) {
@@ -185,7 +215,7 @@ impl Shop {
     }
 
     /// Asks the gateway what became of an attempt.
-    async fn investigate(&self, open: &Open) -> Result<Seen> {
+    pub(super) async fn investigate(&self, open: &Open) -> Result<Seen> {
         let attempt = &open.attempt;
         let gateway = self.gateway(attempt.provider)?;
         let answer = match gateway.find(&Self::lookup(attempt)).await {
@@ -205,9 +235,8 @@ impl Shop {
     async fn absent(&self, open: &Open) -> Result<Seen> {
         let attempt = &open.attempt;
         let capabilities = self.gateway(attempt.provider)?.capabilities();
-        if attempt.op == Op::Void {
-            // Sent again, by the same key: that a void was canceled could not be told from its success.
-            return Ok(Seen::of(attempt, self.send(open).await));
+        if attempt.is_sent_until_answered() {
+            return Ok(self.send_again(open).await);
         }
         if capabilities.cancel {
             return self.make_impossible(attempt).await;
@@ -218,6 +247,19 @@ impl Shop {
             return Ok(Verdict::NotExecuted("the gateway never saw it".into()).into());
         }
         Ok(Verdict::Absent(absence).into())
+    }
+
+    /// Sends a void, or what gives back, again by the same key: that a void was canceled could not be told from its success, and
+    /// what gives back must not fail because nobody was there.
+    async fn send_again(&self, open: &Open) -> Seen {
+        match self.send(open).await {
+            Err(error @ (GatewayError::NotExecuted { .. } | GatewayError::Configuration(_)))
+                if matches!(open.attempt.effect, Effect::GiveBack { .. }) =>
+            {
+                Verdict::Unasked(error.to_string()).into()
+            }
+            answer => Seen::of(&open.attempt, answer),
+        }
     }
 
     /// Makes sure that an attempt can't succeed any more. Only an answer says so: where the gateway could not be asked, what was
@@ -239,4 +281,12 @@ impl Shop {
     fn too_late(&self, action: &NextAction) -> bool {
         action.expires <= self.now()
     }
+}
+
+fn note(attempts: &Mutex<BTreeSet<AttemptId>>, attempt: AttemptId) {
+    attempts.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt);
+}
+
+fn taken(attempts: &Mutex<BTreeSet<AttemptId>>) -> BTreeSet<AttemptId> {
+    std::mem::take(&mut *attempts.lock().unwrap_or_else(PoisonError::into_inner))
 }

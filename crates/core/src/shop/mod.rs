@@ -1,13 +1,16 @@
 //! What can be done in the shop: one method per rpc, and the janitor that finishes what was left unfinished.
 //!
 //! Reads go straight to the store. Plain writes are one commit. Whatever moves money goes through two commits with the gateway
-//! between them: [`checkout`] and [`returns`] begin, [`settle`] ends, [`janitor`] ends what nobody else does.
+//! between them: [`checkout`] and [`returns`] begin, [`settle`] ends, [`janitor`] ends what nobody else does, and [`late`] takes
+//! what comes after the end. [`desk`] is for the operator.
 
 mod changes;
 pub mod checkout;
+pub mod desk;
 pub mod events;
 pub mod janitor;
 pub mod keys;
+mod late;
 pub mod orders;
 pub mod payments;
 pub mod products;
@@ -164,6 +167,26 @@ impl Shop {
     /// The shop's store.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// How many payments wait for their gateways.
+    pub fn payments_waiting(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Whether the store can be read and the lock service answers.
+    ///
+    /// # Errors
+    /// Which of them does not, and why.
+    pub async fn reachable(&self) -> Result<()> {
+        self.store.last_position().await?;
+        match self.lock.acquire(&format!("ready:{}", self.node), Duration::from_millis(100)).await {
+            Ok(lease) => lease.release().await,
+            // Whoever says so answers.
+            Err(lock::LockError::Busy) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 
     /// Whether a caller still waits, by the clock and as far as is known.

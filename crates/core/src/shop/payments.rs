@@ -211,10 +211,7 @@ impl Shop {
         for _ in 0..TRIES {
             let was = self.load::<Charge>(id.0).await?;
             insist(&was, expected_version)?;
-            let order = match was.order {
-                Some(order) => Some(self.load::<Order>(order.0).await?),
-                None => None,
-            };
+            let order = self.order_paid_by(&was).await?;
             if was.open_attempt.is_some() || order.as_ref().is_some_and(|order| order.open_attempt.is_some())
             {
                 return Err(in_progress());
@@ -236,6 +233,14 @@ impl Shop {
         Err(Error::Busy { what: "the charge".into(), retry_after: Duration::from_millis(200) })
     }
 
+    /// The order that a charge pays, or tries to. A charge whose money came too late pays none.
+    async fn order_paid_by(&self, charge: &Charge) -> Result<Option<Order>> {
+        let Some(order) = charge.order else { return Ok(None) };
+        let order = self.load::<Order>(order.0).await?;
+        let paid = charge.status != ChargeStatus::Succeeded || order.charge == Some(charge.id);
+        Ok(paid.then_some(order))
+    }
+
     fn draw_up_change(
         &self,
         was: &Charge,
@@ -254,6 +259,7 @@ impl Shop {
         attempt.money.amount = asked.amount;
         attempt.reason = asked.reason;
         attempt.reference = None;
+        attempt.order = order.as_ref().map(|order| order.id);
         let order = self.mark_open(&attempt, was, &mut charge, order, changes)?;
         self.write_attempt(&attempt, terms, changes)?;
         Ok(Open { attempt, charge, order, ended_elsewhere: false })

@@ -91,7 +91,12 @@ document!(
     |c| Keys::Charge { order: c.order.map(|order| order.0), status: c.status.number() },
     |c| summary::charge(c).map(Some)
 );
-document!(Attempt, Kind::Attempt, |a| Keys::Attempt { subject: a.subject(), due: a.due() }, |_| Ok(None));
+document!(
+    Attempt,
+    Kind::Attempt,
+    |a| Keys::Attempt { subject: a.subject(), due: a.due(), concern: a.concern() },
+    |_| Ok(None)
+);
 
 /// More than a document is long, in bytes, unless it has many lines.
 const SIZE: usize = 1536;

@@ -1,9 +1,9 @@
 //! What a gateway's answer means for an attempt.
 
-use crate::payment::attempt::{Absence, Effect};
+use crate::payment::attempt::{Absence, Remark};
 use crate::payment::decline::{Advice, Decline, DeclineCode};
 use crate::payment::{Attempt, NextAction};
-use crate::port::gateway::{Answer, GatewayError, Outcome};
+use crate::port::gateway::{Answer, GatewayError, Op, Outcome};
 
 /// What is known of an attempt after asking its gateway.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub(super) enum Verdict {
 pub(super) struct Seen {
     pub(super) verdict: Verdict,
     pub(super) reference: Option<String>,
+    /// The person who brought it about.
+    pub(super) remark: Option<Remark>,
 }
 
 impl Seen {
@@ -47,10 +49,10 @@ impl Seen {
             (Outcome::Declined(decline), _) => Verdict::Declined(decline),
             (Outcome::RequiresAction(action), _) => Verdict::RequiresAction(action),
             (Outcome::Pending, _) => Verdict::Pending,
-            (Outcome::Canceled, _) if attempt.effect == Effect::Void => Verdict::Succeeded,
+            (Outcome::Canceled, _) if attempt.op == Op::Void => Verdict::Succeeded,
             (Outcome::Canceled, _) => Verdict::NotExecuted("canceled at the gateway".into()),
         };
-        Seen { verdict, reference: answer.reference }
+        Seen { verdict, reference: answer.reference, remark: None }
     }
 
     /// That a buyer who can't be asked would have to be.
@@ -62,6 +64,6 @@ impl Seen {
 
 impl From<Verdict> for Seen {
     fn from(verdict: Verdict) -> Seen {
-        Seen { verdict, reference: None }
+        Seen { verdict, reference: None, remark: None }
     }
 }

@@ -16,7 +16,7 @@ use crate::order::{Order, OrderStatus};
 use crate::payment::attempt::{AttemptState, Effect, Returned};
 use crate::payment::decline::{Decline, DeclineCode};
 use crate::payment::{Attempt, Charge, ChargeStatus, NextAction, RefundStatus};
-use crate::port::gateway::Lookup;
+use crate::port::gateway::{Lookup, Op};
 use crate::port::store::{Change, CommitError, Refusal};
 
 /// An open attempt with what it changes, as last read or written.
@@ -39,10 +39,10 @@ pub(super) fn pause(checks: u32) -> Duration {
 }
 
 /// How much longer than the gateway's limit a lease is: room for a slow commit.
-const LEASE_SLACK: Duration = Duration::from_secs(30);
+pub(super) const LEASE_SLACK: Duration = Duration::from_secs(30);
 
 /// How often a conclusion is tried again when somebody else changed what it had read.
-const TRIES: usize = 20;
+pub(super) const TRIES: usize = 20;
 
 impl Shop {
     /// When a lease taken now on a call to this attempt's gateway ends.
@@ -70,12 +70,21 @@ impl Shop {
         }
     }
 
-    /// Commits what became of an attempt, and returns everything as it is then. If somebody else was first, that counts.
-    pub(super) async fn conclude(&self, mut open: Open, answer: Seen) -> Result<Open> {
+    /// Commits what became of an attempt, and returns everything as it is then. If somebody else was first, that counts, unless
+    /// the gateway now says otherwise. What can't be written the janitor asks for again, if somebody has settled it meanwhile.
+    pub(super) async fn conclude(&self, open: Open, answer: Seen) -> Result<Open> {
+        let id = open.attempt.id;
+        let concluded = self.try_conclude(open, answer).await;
+        if concluded.is_err() {
+            self.doubt(id);
+        }
+        concluded
+    }
+
+    async fn try_conclude(&self, mut open: Open, answer: Seen) -> Result<Open> {
         for _ in 0..TRIES {
             if open.attempt.state.is_final() {
-                answer.complain_if_late(&open.attempt);
-                return Ok(open);
+                return self.late(open, &answer, false).await;
             }
             let mut changes = Changes::new(self);
             let next = answer.apply(&open, &mut changes)?;
@@ -147,17 +156,6 @@ impl Shop {
 }
 
 impl Seen {
-    /// Money that moved for an attempt that was given up is for a human to look at.
-    fn complain_if_late(&self, attempt: &Attempt) {
-        let moved = matches!(self.verdict, Verdict::Succeeded | Verdict::Authorized);
-        if moved && attempt.state != AttemptState::Succeeded {
-            tracing::error!(
-                attempt = %attempt.id, charge = %attempt.charge, money = %attempt.money, state = ?attempt.state,
-                "the gateway moved money for an attempt that was given up; pay it back there"
-            );
-        }
-    }
-
     /// Writes what follows from the verdict into `changes`, and returns everything as it will be.
     fn apply(&self, was: &Open, changes: &mut Changes<'_>) -> Result<Open> {
         let mut open = was.clone();
@@ -165,7 +163,10 @@ impl Seen {
             open.attempt.reference = Some(reference.clone());
         }
         match &self.verdict {
-            Verdict::Succeeded => open.succeed(changes)?,
+            Verdict::Succeeded => {
+                open.attempt.evidence.clear();
+                open.succeed(changes)?;
+            }
             Verdict::Authorized if open.may_be_held() => open.authorize(),
             Verdict::Authorized => {
                 let evidence = "the gateway authorised what was to be charged";
@@ -188,7 +189,12 @@ impl Seen {
             Verdict::Unasked(evidence) => open.stay(evidence, changes),
             Verdict::Unknown(evidence) => open.wait(AttemptState::Unknown, None, evidence, changes),
         }
+        // Who says how it ended needs not be told.
+        open.attempt.review &= self.remark.is_none();
         open.write(was, changes)?;
+        if let Some(remark) = &self.remark {
+            changes.sign(remark);
+        }
         if open.attempt.state.is_final() {
             open.answer(changes)?;
         }
@@ -231,7 +237,7 @@ impl Open {
         }
     }
 
-    fn may_be_held(&self) -> bool {
+    pub(super) fn may_be_held(&self) -> bool {
         self.attempt.effect == Effect::Charge && self.charge.capture_later
     }
 
@@ -249,8 +255,8 @@ impl Open {
                 self.charge.status = ChargeStatus::Succeeded;
                 self.charge.money = self.attempt.money;
             }
-            Effect::Void => self.charge.status = ChargeStatus::Canceled,
-            Effect::Refund { refund } => self.refunded(refund),
+            Effect::Void | Effect::GiveBack { refund: None } => self.charge.status = ChargeStatus::Canceled,
+            Effect::Refund { refund } | Effect::GiveBack { refund: Some(refund) } => self.refunded(refund),
             Effect::Return { refund, goods } => {
                 self.refunded(refund);
                 let order = self.order.as_mut().ok_or_else(orphan)?;
@@ -308,16 +314,24 @@ impl Open {
             }
             Effect::Charge => self.not_charged(failure),
             Effect::Capture | Effect::Void => {}
-            Effect::Refund { refund } | Effect::Return { refund, .. } => {
-                self.charge.pending_refund -= self.attempt.money.amount;
-                if let Some(refund) = self.charge.refunds.iter_mut().find(|other| other.id == refund) {
-                    refund.status = RefundStatus::Failed;
-                    refund.failure = failure;
-                }
+            Effect::Refund { .. } | Effect::Return { .. } | Effect::GiveBack { .. } => {
+                self.not_refunded(failure)
             }
         }
         self.end(state);
         Ok(())
+    }
+
+    /// Nobody is told of a refund that fails once its caller has gone: a person must look.
+    fn not_refunded(&mut self, failure: Option<DeclineCode>) {
+        self.attempt.review = self.attempt.state != AttemptState::Sending
+            || matches!(self.attempt.effect, Effect::GiveBack { .. });
+        let Some(id) = self.attempt.effect.refund() else { return };
+        self.charge.pending_refund -= self.attempt.money.amount;
+        if let Some(refund) = self.charge.refunds.iter_mut().find(|refund| refund.id == id) {
+            refund.status = RefundStatus::Failed;
+            refund.failure = failure;
+        }
     }
 
     fn not_charged(&mut self, failure: Option<DeclineCode>) {
@@ -338,7 +352,7 @@ impl Open {
         Ok(())
     }
 
-    fn name_charge(&mut self) {
+    pub(super) fn name_charge(&mut self) {
         if let Some(reference) = &self.attempt.reference {
             self.charge.provider_charge_id.clone_from(reference);
         }
@@ -381,26 +395,38 @@ impl Open {
 
     /// Writes what differs from before.
     fn write(&mut self, was: &Open, changes: &mut Changes<'_>) -> Result<()> {
+        let names = self.event();
+        self.write_as(was, names, changes)
+    }
+
+    /// Writes what differs from before, by the names of what happened to the charge and to the order.
+    pub(super) fn write_as(
+        &mut self,
+        was: &Open,
+        names: (&str, &str),
+        changes: &mut Changes<'_>,
+    ) -> Result<()> {
         changes.replace(&was.attempt, &mut self.attempt, "")?;
-        let name = self.event();
         if self.charge != was.charge {
-            changes.replace(&was.charge, &mut self.charge, &format!("charge.{}", name.0))?;
+            changes.replace(&was.charge, &mut self.charge, &format!("charge.{}", names.0))?;
         }
         if let (Some(order), Some(was)) = (&mut self.order, &was.order)
             && order != was
         {
-            changes.replace(was, order, &format!("order.{}", name.1))?;
+            changes.replace(was, order, &format!("order.{}", names.1))?;
         }
         Ok(())
     }
 
     /// What happened, in the words of the charge and of the order.
     fn event(&self) -> (&'static str, &'static str) {
-        let refund = matches!(self.attempt.effect, Effect::Refund { .. } | Effect::Return { .. });
+        let refund = self.attempt.op == Op::Refund;
         let failed = matches!(self.attempt.state, AttemptState::Declined | AttemptState::NotExecuted);
         match self.attempt.effect {
             Effect::Capture if failed => return ("capture_failed", "capture_failed"),
-            Effect::Void if failed => return ("void_failed", "void_failed"),
+            Effect::Void | Effect::GiveBack { refund: None } if failed => {
+                return ("void_failed", "void_failed");
+            }
             _ => {}
         }
         match (self.attempt.state, refund) {
@@ -454,6 +480,6 @@ pub(super) fn unsure(error: &Error, terms: &Terms) -> Error {
     Error::Pending { charge: terms.progress.charge() }
 }
 
-fn orphan() -> Error {
+pub(super) fn orphan() -> Error {
     Error::internal("an attempt names an order or line that is not there")
 }

@@ -42,6 +42,10 @@ section! {
         limits: Limits = Limits::default(),
         /// How the server stops.
         stop: Stop = Stop::default(),
+        /// What machines that watch over the server are told.
+        monitor: Monitor = Monitor::default(),
+        /// How this machine's commands reach the running node.
+        operator: Operator = Operator::default(),
         /// Log lines.
         log: Log = Log::default(),
     }
@@ -210,6 +214,30 @@ section! {
         notice_ms: u64 = 200,
         /// How long calls under way may then take before they are cut off, in milliseconds.
         drain_ms: u64 = 25_000,
+    }
+}
+
+section! {
+    /// What machines that watch over the server are told.
+    pub(crate) struct Monitor {
+        /// Where to answer /livez, /readyz and /metrics over plain HTTP: host:port; without it nowhere. Whoever reaches it may ask.
+        address: Option<Listen> = None,
+    }
+}
+
+section! {
+    /// How this machine's commands reach the running node.
+    pub(crate) struct Operator {
+        /// Where the node listens: host:port; without it, address.
+        address: Option<Listen> = None,
+        /// The operator's certificate in PEM form, listed with the scope WILDCARD.
+        crt: Option<PathBuf> = None,
+        /// The operator's private key in PEM form.
+        key: Option<PathBuf> = None,
+        /// The certificate of the CA that signed the node's; without it, tls.cacrt.
+        cacrt: Option<PathBuf> = None,
+        /// The name in the node's certificate, where it is not the host of the address.
+        server_name: Option<String> = None,
     }
 }
 

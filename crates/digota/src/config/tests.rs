@@ -231,7 +231,7 @@ fn every_known_key_is_reachable_by_its_variable_and_explained() {
 /// A value that is right for the key, and differs from its default.
 fn sample(key: &Key) -> &'static str {
     match (key.path.as_str(), key.kind) {
-        ("address", _) => "127.0.0.1:1",
+        ("address" | "monitor.address" | "operator.address", _) => "127.0.0.1:1",
         ("clients.#.serials", _) => "abc",
         ("clients.#.fingerprints", _) => "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
         ("clients.#.issuer", _) => "CN=ca",

@@ -18,7 +18,7 @@ use rustls_pki_types::UnixTime;
 
 use crate::tls::{ClientVerifier, Peer, Proof, Whitelist};
 
-pub(crate) use entrance::Entrance;
+pub(crate) use entrance::{Entrance, Standing};
 pub(crate) use reload::follow;
 
 /// Knows clients by their certificates.

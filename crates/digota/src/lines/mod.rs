@@ -25,7 +25,9 @@ use tonic::service::Routes;
 
 pub(crate) use accept::bind;
 
-use self::registry::{Admitted, Lines};
+pub(crate) use self::registry::Lines;
+
+use self::registry::Admitted;
 use self::warden::Patience;
 use crate::config;
 use crate::logging::Unwanted;
@@ -90,6 +92,11 @@ impl Listening {
         let take = move |stream, peer| take(&shared, stream, peer);
         let accepting = tokio::spawn(accept::accept_all(socket, take)).abort_handle();
         Ok(Listening { address, lines, accepting, walking })
+    }
+
+    /// All open connections.
+    pub(crate) fn lines(&self) -> Arc<Lines> {
+        Arc::clone(&self.lines)
     }
 
     /// Takes no more connections, frees the port, and asks those that are there to end in good order.

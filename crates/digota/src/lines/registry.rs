@@ -83,6 +83,12 @@ impl Lines {
         admitted
     }
 
+    /// How many connections have not finished arriving, and how many may call.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let open = self.open();
+        (open.arriving.len(), open.serving.len())
+    }
+
     /// Shows every connection that may call to `judge`, and ends those for which it finds a reason.
     pub(super) fn judge(&self, mut judge: impl FnMut(&mut Served) -> Option<&'static str>) -> Vec<Ended> {
         let mut ended = Vec::new();

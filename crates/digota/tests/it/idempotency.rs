@@ -247,7 +247,7 @@ async fn an_unavailable_gateway_is_not_kept_as_the_answer() {
     sandbox.process.kill();
     let down = shop.orders().pay(keyed(payment(&order), KEY)).await;
     assert_refused(down, Code::Unavailable, "UNAVAILABLE");
-    let sandbox = sandbox.again().await;
+    let sandbox = sandbox.again(&[]).await;
     let paid = shop.orders().pay(keyed(payment(&order), KEY)).await.unwrap().into_inner();
     assert_eq!(paid.status(), order::Status::Paid);
     assert_eq!(moved(&sandbox.journal().await), [4726]);

@@ -5,6 +5,7 @@
 //! - [`payments`], [`idempotency`]: money. [`lists`], [`updates`]: the catalogue. [`events`]: what happened.
 //! - [`limits`]: what keeps the server up whatever comes in.
 //! - [`daily_life`]: configuration, stopping, crashing, logs. [`doctor`]: what it names, and that its advice works.
+//! - [`operator`]: payments by hand, backups, verification.
 #![allow(clippy::unwrap_used, reason = "a test stops where it stands")]
 
 mod bad_input;
@@ -18,5 +19,6 @@ mod idempotency;
 mod kept;
 mod limits;
 mod lists;
+mod operator;
 mod payments;
 mod updates;

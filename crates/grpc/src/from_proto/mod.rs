@@ -1,12 +1,14 @@
 //! From messages to the shop's values. Everything that is wrong with a request is reported at once, by the proto's field names:
 //! what can't be converted is noted and something harmless put in its place, so that the shop's own rules are checked as well.
 
+mod admin;
 mod card;
 mod order;
 mod payment;
 mod product;
 mod sku;
 
+pub(crate) use admin::{payments, settle};
 pub(crate) use order::{cancel, fulfill, new_order, orders, pay, return_order};
 pub(crate) use payment::{capture, charges, new_charge, refund, void};
 pub(crate) use product::{delete_product, new_product, products, update_product};

@@ -70,6 +70,16 @@ pub enum OpenError {
         /// Ours.
         known: i32,
     },
+    /// It has no shop yet or one of an earlier digota, and was opened for reading only.
+    #[error("database {database:?} has schema {found}, this digota needs {known}; run `digota migrate`, or start the server once")]
+    Older {
+        /// Which one.
+        database: String,
+        /// Its schema version; 0 where it is empty.
+        found: usize,
+        /// Ours.
+        known: usize,
+    },
     /// It holds something else than a shop.
     #[error("database {database:?} is not digota's: it has a table {table:?} that another program made; give digota a database of its own")]
     Foreign {

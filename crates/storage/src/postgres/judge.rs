@@ -130,7 +130,7 @@ fn attempts(state: &State<'_>, batch: &Batch) -> Result<(), Fault> {
     let mut opened = BTreeSet::new();
     for write in &batch.writes {
         let (Write::Insert(record) | Write::Replace { record, .. }) = write else { continue };
-        let Keys::Attempt { subject, due: Some(_) } = record.keys else { continue };
+        let Keys::Attempt { subject, due: Some(_), .. } = record.keys else { continue };
         let rival = state.open.get(&subject).filter(|open| **open != record.id);
         let stays_open = rival.is_some_and(|rival| !batch.writes.iter().any(|write| closes(write, *rival)));
         if stays_open || !opened.insert(subject) {

@@ -32,6 +32,14 @@ pub(super) async fn list(readers: &Readers, query: &Query) -> Result<Page, Store
     }
 }
 
+/// Refuses a list of all attempts: there is no index for it.
+pub(super) fn refuse_all_attempts(kind: Kind, conditions: &[Condition]) -> Result<(), StoreError> {
+    match kind != Kind::Attempt || Equality::best(kind, conditions).is_some() {
+        true => Ok(()),
+        false => Err(StoreError::Broken("attempts are listed by what they need".into())),
+    }
+}
+
 /// How many records of a kind meet all conditions.
 pub(super) async fn count(
     readers: &Readers,

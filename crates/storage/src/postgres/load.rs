@@ -46,7 +46,7 @@ impl Needs {
         match write {
             Write::Insert(record) | Write::Replace { record, .. } => {
                 self.written.insert((record.keys.kind(), record.id));
-                if let Keys::Attempt { subject, due: Some(_) } = record.keys {
+                if let Keys::Attempt { subject, due: Some(_), .. } = record.keys {
                     self.subjects.insert(subject);
                 }
             }

@@ -5,10 +5,10 @@ use tokio_postgres::error::SqlState;
 
 use super::error::{OLDEST, OpenError, explain};
 use super::session::{Call, Session};
-use crate::Look;
+use crate::{Look, Schema};
 
 /// One script per schema version, each run once. Never edit one that was released: add another.
-const SCRIPTS: &[&str] = &[include_str!("schema.sql")];
+const SCRIPTS: &[&str] = &[include_str!("schema.sql"), include_str!("schema2.sql")];
 
 /// Made again with every schema version.
 const VIEWS: &str = include_str!("views.sql");
@@ -64,19 +64,36 @@ pub(super) async fn migrate(session: &Session, names: &Names) -> Result<(), Open
     session.script("COMMIT").await.map_err(said)
 }
 
-/// Whether there is a shop, and of which age; changes nothing.
-pub(super) async fn look(session: &Session, names: &Names) -> Result<Look, OpenError> {
+/// The schema of the database, 0 where there is no shop yet; refuses one that is not ours or too new. Changes nothing.
+pub(super) async fn schema(session: &Session, names: &Names) -> Result<Schema, OpenError> {
     check(session, names).await?;
     let known = known();
-    match version(session).await.map_err(|error| names.said(&error))? {
+    let found = match version(session).await.map_err(|error| names.said(&error))? {
+        Some(found) => found,
         None => {
             refuse_foreign(session, names).await?;
-            Ok(Look { is_new: true, ..Look::default() })
+            0
         }
-        Some(found) if found > known => {
-            Err(OpenError::Newer { database: names.database.clone(), found, known })
-        }
-        Some(found) => Ok(Look { is_older: found < known, ..Look::default() }),
+    };
+    match found > known {
+        true => Err(OpenError::Newer { database: names.database.clone(), found, known }),
+        false => Ok(Schema { found: usize::try_from(found).unwrap_or(0), needed: SCRIPTS.len() }),
+    }
+}
+
+/// Whether there is a shop, and of which age; changes nothing.
+pub(super) async fn look(session: &Session, names: &Names) -> Result<Look, OpenError> {
+    let Schema { found, needed } = schema(session, names).await?;
+    let is_new = found == 0;
+    Ok(Look { is_new, is_older: !is_new && found < needed, ..Look::default() })
+}
+
+/// Refuses a database that can't be read as it is.
+pub(super) async fn refuse_older(session: &Session, names: &Names) -> Result<(), OpenError> {
+    let Schema { found, needed } = schema(session, names).await?;
+    match found < needed {
+        true => Err(OpenError::Older { database: names.database.clone(), found, known: needed }),
+        false => Ok(()),
     }
 }
 

@@ -16,14 +16,14 @@ use async_trait::async_trait;
 use digota_core::event::Event;
 use digota_core::port::Store;
 use digota_core::port::store::{
-    Batch, CommitError, Committed, Condition, Horizon, KeyEntry, KeyScope, Kind, Page, Query, Record, Resolution,
+    Batch, CommitError, Committed, Condition, Horizon, KeyEntry, KeyScope, Kind, Load, Page, Query, Record, Resolution,
     StoreError, Total,
 };
 use digota_core::stock::{Movement, Stock};
 use digota_core::time::Timestamp;
 use uuid::Uuid;
 
-use crate::{Config, Look};
+use crate::{Config, Look, Schema};
 
 mod address;
 mod error;
@@ -55,7 +55,8 @@ use writer::{Connection, Writer};
 /// A shop in a PostgreSQL database. Dropping it finishes what was begun.
 pub struct Postgres {
     readers: Readers,
-    writer: Writer,
+    /// None where it is only read.
+    writer: Option<Writer>,
 }
 
 impl Postgres {
@@ -71,7 +72,24 @@ impl Postgres {
         migrate::migrate(&session, &names).await?;
         let connection = Connection::new(session).await.map_err(said)?;
         let server = Arc::new(Server { config: server, tls });
-        Ok(Self { readers: Readers::new(&server), writer: Writer::start(server, connection) })
+        Ok(Self { readers: Readers::new(&server), writer: Some(Writer::start(server, connection)) })
+    }
+
+    /// Opens the shop in this database for reading. Every commit fails.
+    ///
+    /// # Errors
+    /// As [`Postgres::open`]; also [`OpenError::Older`] where it would have to be migrated.
+    pub async fn open_read_only(config: &Config) -> Result<Self, OpenError> {
+        let Way { server, tls, names } = Way::of(config)?;
+        let session =
+            Session::connect(&server, tls.as_ref()).await.map_err(|error| names.said(&error))?;
+        migrate::refuse_older(&session, &names).await?;
+        Ok(Self { readers: Readers::new(&Arc::new(Server { config: server, tls })), writer: None })
+    }
+
+    /// The writer; refuses where there is none.
+    fn writer(&self) -> Result<&Writer, StoreError> {
+        self.writer.as_ref().ok_or_else(|| StoreError::Unavailable("it was opened for reading only".into()))
     }
 }
 
@@ -105,14 +123,11 @@ impl Store for Postgres {
     }
 
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {
-        refuse_attempts(query.kind)?;
+        list::refuse_all_attempts(query.kind, &query.conditions)?;
         list::list(&self.readers, query).await
     }
 
     async fn count(&self, kind: Kind, conditions: &[Condition]) -> Result<Total, StoreError> {
-        if !conditions.is_empty() {
-            refuse_attempts(kind)?;
-        }
         list::count(&self.readers, kind, conditions).await
     }
 
@@ -145,26 +160,26 @@ impl Store for Postgres {
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, CommitError> {
-        self.writer.commit(batch).await
+        self.writer()?.commit(batch).await
     }
 
     async fn resolve(&self, operation: Uuid) -> Result<Resolution, StoreError> {
+        self.writer()?;
         upkeep::resolve(&self.readers, operation).await
     }
 
     async fn purge(&self, before: &Horizon) -> Result<u64, StoreError> {
+        self.writer()?;
         upkeep::purge(&self.readers, before).await
+    }
+
+    fn load(&self) -> Load {
+        let writing = self.writer.as_ref().map(Writer::load).unwrap_or_default();
+        Load { reads_waiting: self.readers.under_way(), ..writing }
     }
 
     fn exclusive(&self) -> bool {
         false
-    }
-}
-
-fn refuse_attempts(kind: Kind) -> Result<(), StoreError> {
-    match kind {
-        Kind::Attempt => Err(StoreError::Broken("attempts can't be listed".into())),
-        _ => Ok(()),
     }
 }
 
@@ -174,6 +189,24 @@ fn refuse_attempts(kind: Kind) -> Result<(), StoreError> {
 /// As [`Postgres::open`].
 pub async fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
     Ok(Arc::new(Postgres::open(config).await?))
+}
+
+/// Opens the database that the configuration names for reading only.
+///
+/// # Errors
+/// As [`Postgres::open_read_only`].
+pub async fn open_read_only(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(Arc::new(Postgres::open_read_only(config).await?))
+}
+
+/// The schema of the database that the configuration names.
+///
+/// # Errors
+/// As [`Postgres::open`].
+pub async fn schema(config: &Config) -> Result<Schema, OpenError> {
+    let Way { server, tls, names } = Way::of(config)?;
+    let session = Session::connect(&server, tls.as_ref()).await.map_err(|error| names.said(&error))?;
+    migrate::schema(&session, &names).await
 }
 
 /// Looks at that database and changes nothing.

@@ -125,6 +125,8 @@ impl Equality {
             (Kind::Sku, Condition::Parent(_)) | (Kind::Charge, Condition::Order(_)) => 0,
             (Kind::Order, Condition::Email(email)) if !email.is_empty() => 0,
             (Kind::Order, Condition::Status(_)) => 1,
+            // Few are open at a time: they are sorted.
+            (Kind::Attempt, Condition::Open | Condition::Concern(_)) => 0,
             (Kind::Product | Kind::Sku, Condition::Active(_)) => 2,
             _ => return None,
         };
@@ -146,6 +148,8 @@ fn predicate(condition: &Condition, params: &mut Params<'static>) -> String {
         Condition::Email(email) if email.is_empty() => "email = ''".to_owned(),
         Condition::Email(email) => format!("email <> '' AND email = ${}", slot(Box::new(email.clone()))),
         Condition::Order(order) => format!("order_id = ${}", slot(Box::new(*order))),
+        Condition::Open => "due IS NOT NULL".to_owned(),
+        Condition::Concern(concern) => format!("concern <> 0 AND concern = ${}", slot(Box::new(*concern as i16))),
         Condition::Created { from, until } => {
             let from = slot(Box::new(from.map_or(i64::MIN, |from| from.0)));
             let last = slot(Box::new(until.map_or(i64::MAX, |until| until.0.saturating_sub(1))));

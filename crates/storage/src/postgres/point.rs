@@ -46,8 +46,8 @@ pub(super) async fn stocked(
         table(Kind::Sku).columns
     );
     let read = |row: &Row| {
-        let stock = match row.try_get::<_, Option<i64>>(7)? {
-            Some(_) => Some(load::stock(row, 7)?),
+        let stock = match row.try_get::<_, Option<i64>>(8)? {
+            Some(_) => Some(load::stock(row, 8)?),
             None => None,
         };
         Ok((record(Kind::Sku, row, 0)?, stock))

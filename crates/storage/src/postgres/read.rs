@@ -48,6 +48,11 @@ impl Readers {
         Self { short, long, next: AtomicUsize::new(0), room: Semaphore::new(READS_MAX) }
     }
 
+    /// How many reads are under way.
+    pub(super) fn under_way(&self) -> u64 {
+        READS_MAX.saturating_sub(self.room.available_permits()) as u64
+    }
+
     /// Runs one statement: one moment, and no transaction that would keep others from the connection. Asked again on a new
     /// connection where the old one was lost: asking twice does no harm.
     pub(super) async fn query(&self, length: Length, call: &Call<'_>) -> Result<Vec<Row>, StoreError> {

@@ -166,7 +166,7 @@ impl<'a> State<'a> {
         if let Keys::Sku { parent, .. } = was {
             self.children.entry(*parent).or_default().change -= 1;
         }
-        if let Keys::Attempt { subject, due: Some(_) } = was {
+        if let Keys::Attempt { subject, due: Some(_), .. } = was {
             self.open.remove(subject);
         }
         let slot = self.records.entry((kind, id)).or_default();
@@ -179,7 +179,7 @@ impl<'a> State<'a> {
         if let Keys::Sku { parent, .. } = keys {
             self.children.entry(*parent).or_default().change += 1;
         }
-        if let Keys::Attempt { subject, due: Some(_) } = keys {
+        if let Keys::Attempt { subject, due: Some(_), .. } = keys {
             self.open.insert(*subject, record.id);
         }
         let slot = self.records.entry((kind, record.id)).or_default();

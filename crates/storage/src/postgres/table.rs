@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use digota_core::port::store::{Keys, Kind, Record};
+use digota_core::port::store::{Concern, Keys, Kind, Record};
 use digota_core::time::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -16,7 +16,7 @@ pub(super) struct Table {
     pub(super) name: &'static str,
     /// The columns of [`record`] of a row called `t`.
     pub(super) columns: String,
-    /// `id, version, <two keys>` of the records `$1`, kept from all others until the transaction ends.
+    /// `id, version, <three keys>` of the records `$1`, kept from all others until the transaction ends.
     pub(super) lock: String,
     /// The same, kept from those who write.
     pub(super) hold: String,
@@ -38,7 +38,7 @@ pub(super) fn table(kind: Kind) -> &'static Table {
             Table::new("skus", &[("parent", "uuid"), ("active", "boolean")]),
             Table::new("orders", &[("status", "smallint"), ("email", "text")]),
             Table::new("charges", &[("order_id", "uuid"), ("status", "smallint")]),
-            Table::new("attempts", &[("subject", "uuid"), ("due", "bigint")]),
+            Table::new("attempts", &[("subject", "uuid"), ("due", "bigint"), ("concern", "smallint")]),
         ]
     });
     &TABLES[kind as usize]
@@ -48,11 +48,12 @@ impl Table {
     fn new(name: &'static str, keys: &[(&str, &str)]) -> Self {
         let names: Vec<&str> = keys.iter().map(|(name, _)| *name).collect();
         let columns = names.join(", ");
-        let (selected, of_t) = match names.as_slice() {
-            [one] => (format!("{one}, NULL"), format!("t.{one}, NULL")),
-            [one, two] => (format!("{one}, {two}"), format!("t.{one}, t.{two}")),
-            _ => unreachable!("a record has one key or two"),
+        // A record has up to three keys: what a kind lacks is read as null.
+        let read = |prefix: &str| -> String {
+            let names = names.iter().map(|name| format!("{prefix}{name}"));
+            names.chain(std::iter::repeat("NULL".to_owned())).take(3).collect::<Vec<_>>().join(", ")
         };
+        let (selected, of_t) = (read(""), read("t."));
         let sets: Vec<String> = names.iter().map(|name| format!("{name} = v.{name}")).collect();
         let slots: Vec<String> =
             keys.iter().zip(5..).map(|((_, sql), n)| format!("${n}::{sql}[]")).collect();
@@ -150,6 +151,10 @@ fn key_columns<'a>(kind: Kind, records: &[&'a Record]) -> Params<'a> {
                 Keys::Attempt { due, .. } => due.map(|due| due.0),
                 _ => other(),
             }),
+            array(records, |record| match record.keys {
+                Keys::Attempt { concern, .. } => concern as i16,
+                _ => other(),
+            }),
         ],
     }
 }
@@ -157,7 +162,7 @@ fn key_columns<'a>(kind: Kind, records: &[&'a Record]) -> Params<'a> {
 /// A row that can't be read.
 pub(super) type Unreadable = tokio_postgres::Error;
 
-/// Reads `id, version, created, updated, <two keys>, body`, which begin at column `at`.
+/// Reads `id, version, created, updated, <three keys>, body`, which begin at column `at`.
 pub(super) fn record(kind: Kind, row: &Row, at: usize) -> Result<Record, Unreadable> {
     Ok(Record {
         id: row.try_get(at)?,
@@ -165,11 +170,11 @@ pub(super) fn record(kind: Kind, row: &Row, at: usize) -> Result<Record, Unreada
         created: Timestamp(row.try_get(at + 2)?),
         updated: Timestamp(row.try_get(at + 3)?),
         keys: keys(kind, row, at + 4)?,
-        body: row.try_get(at + 6)?,
+        body: row.try_get(at + 7)?,
     })
 }
 
-/// Reads the two key columns that begin at `at`.
+/// Reads the three key columns that begin at `at`.
 pub(super) fn keys(kind: Kind, row: &Row, at: usize) -> Result<Keys, Unreadable> {
     // A status that is none would be a hand's work; it stays visible as one that no digota gives.
     let status = |at| row.try_get::<_, i16>(at).map(|status| u8::try_from(status).unwrap_or(u8::MAX));
@@ -181,6 +186,13 @@ pub(super) fn keys(kind: Kind, row: &Row, at: usize) -> Result<Keys, Unreadable>
         Kind::Attempt => Keys::Attempt {
             subject: row.try_get(at)?,
             due: row.try_get::<_, Option<i64>>(at + 1)?.map(Timestamp),
+            concern: concern(row.try_get(at + 2)?),
         },
     })
+}
+
+/// A number that is none would be a hand's work; somebody should look at it.
+fn concern(number: i16) -> Concern {
+    let known = usize::try_from(number).ok().and_then(|number| Concern::ALL.get(number));
+    known.copied().unwrap_or(Concern::Review)
 }

@@ -73,6 +73,7 @@ SELECT
     body ->> 'op' AS op, -- what it does to money
     due IS NOT NULL AS open,
     digota_moment(due) AS due, -- when it is looked at next; null once its outcome is final
+    CASE concern WHEN 1 THEN 'unknown' WHEN 2 THEN 'review' END AS concern, -- why a person may have to look at it
     digota_moment(created) AS created,
     digota_moment(updated) AS updated,
     version,

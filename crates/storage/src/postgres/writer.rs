@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use digota_core::port::store::{Batch, CommitError, Committed, StoreError};
+use digota_core::port::store::{Batch, CommitError, Committed, Load, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_postgres::Error;
@@ -18,6 +18,7 @@ use super::load::load;
 use super::migrate::LOCKS;
 use super::session::{Call, Session};
 use super::state::Fault;
+use crate::busy::Busy;
 
 /// The most batches that wait; more are turned away at once.
 const QUEUE_MAX: usize = 4096;
@@ -38,6 +39,7 @@ const TRIES: u32 = 5;
 /// The way to the writer. When it is dropped, the task finishes what waits and closes its connection.
 pub(super) struct Writer {
     queue: mpsc::Sender<Job>,
+    busy: Arc<Busy>,
 }
 
 struct Job {
@@ -51,16 +53,26 @@ impl Writer {
     /// Starts the task, with a connection that is open already.
     pub(super) fn start(server: Arc<Server>, first: Connection) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(Loop { server, connection: Some(first) }.run(jobs));
-        Self { queue }
+        let busy = Busy::new();
+        tokio::spawn(Loop { server, connection: Some(first), busy: Arc::clone(&busy) }.run(jobs));
+        Self { queue, busy }
+    }
+
+    /// How busy it is.
+    pub(super) fn load(&self) -> Load {
+        self.busy.load()
     }
 
     /// Commits a batch. It is done even if the caller no longer waits.
     pub(super) async fn commit(&self, batch: Batch) -> Outcome {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Job { batch, reply }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("it is closed".into()),
+        self.busy.one_waits();
+        self.queue.try_send(Job { batch, reply }).map_err(|error| {
+            self.busy.one_left();
+            match error {
+                mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("it is closed".into()),
+            }
         })?;
         answer.await.unwrap_or_else(|_| Err(CommitError::Unknown("the storage's writer failed".into())))
     }
@@ -102,12 +114,14 @@ enum Failure {
 struct Loop {
     server: Arc<Server>,
     connection: Option<Connection>,
+    busy: Arc<Busy>,
 }
 
 impl Loop {
     async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let (mut groups, mut pieces) = (0u64, 0u64);
         while let Some(first) = jobs.recv().await {
+            let since = Instant::now();
             let mut writes = first.batch.writes.len();
             let mut group = vec![first];
             while group.len() < GROUP_MAX
@@ -121,6 +135,7 @@ impl Loop {
             let (batches, replies): (Vec<Batch>, Vec<_>) =
                 group.into_iter().map(|job| (job.batch, job.reply)).unzip();
             let outcomes = self.commit(&batches).await;
+            self.busy.done(batches.len(), since.elapsed());
             for (reply, outcome) in replies.into_iter().zip(outcomes) {
                 // Nobody waits any more: fine.
                 drop(reply.send(outcome));

@@ -48,6 +48,14 @@ pub(super) fn mover(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// The connection that fills a copy.
+pub(super) fn target(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // It is synced once, when it is whole.
+    connection.execute_batch("PRAGMA synchronous = OFF;")?;
+    Ok(connection)
+}
+
 /// A connection that can only read.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

@@ -49,7 +49,7 @@ pub enum OpenError {
         known: usize,
     },
     /// An earlier digota made it, and it was opened for reading only.
-    #[error("{} has schema {found}, this digota needs {known}; start digota once to migrate it", .path.display())]
+    #[error("{} has schema {found}, this digota needs {known}; run `digota migrate`, or start the server once", .path.display())]
     Older {
         /// The database file.
         path: PathBuf,

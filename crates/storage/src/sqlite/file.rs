@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::OpenError;
 
 /// Readable by the owner only.
-const MODE: u32 = 0o600;
+pub(super) const MODE: u32 = 0o600;
 
 /// Held while a process writes to the shop. Its file stays behind, and remembers that there was a shop.
 pub(super) struct Hold {

@@ -122,7 +122,7 @@ fn has_no_children(group: &Group<'_>, batch: &Batch, product: Uuid) -> Result<()
 
 /// Refuses an open attempt while its subject has another that the batch does not close, or opens another.
 fn nothing_open(connection: &Connection, batch: &Batch, id: Uuid, keys: &Keys) -> Result<(), Fault> {
-    let Keys::Attempt { subject, due: Some(_) } = *keys else { return Ok(()) };
+    let Keys::Attempt { subject, due: Some(_), .. } = *keys else { return Ok(()) };
     let mut statement = connection
         .prepare_cached("SELECT id FROM attempts WHERE subject = ?1 AND due IS NOT NULL AND id <> ?2")?;
     let other = statement.query_row(params![subject, id], |row| row.get::<_, Uuid>(0)).optional()?;
@@ -147,7 +147,7 @@ fn closes(write: &Write, attempt: Uuid) -> bool {
 fn opens_another(write: &Write, id: Uuid, of: Uuid) -> bool {
     match write {
         Write::Insert(record) | Write::Replace { record, .. } => {
-            let is_open = matches!(record.keys, Keys::Attempt { subject, due: Some(_) } if subject == of);
+            let is_open = matches!(record.keys, Keys::Attempt { subject, due: Some(_), .. } if subject == of);
             is_open && record.id != id
         }
         _ => false,

@@ -1,6 +1,8 @@
 //! Lists and totals, with a bound on how much one of them may look at.
 
-use digota_core::port::store::{Condition, Kind, Mark, PAGE_BYTES, Page, Query, Record, SCAN_BUDGET, Total};
+use digota_core::port::store::{
+    Condition, Kind, Mark, PAGE_BYTES, Page, Query, Record, SCAN_BUDGET, StoreError, Total,
+};
 use digota_core::time::Timestamp;
 use rusqlite::{Connection, Row, params_from_iter};
 
@@ -43,6 +45,14 @@ fn read(connection: &Connection, query: &Query, found: Found) -> rusqlite::Resul
         records.push(record);
     }
     Ok(Page { records, next: found.next, skip: found.skip })
+}
+
+/// Refuses a list of all attempts: there is no index for it.
+pub(super) fn listable(kind: Kind, conditions: &[Condition]) -> Result<(), StoreError> {
+    match kind != Kind::Attempt || Equality::best(kind, conditions).is_some() {
+        true => Ok(()),
+        false => Err(StoreError::Broken("attempts are listed by what they need".into())),
+    }
 }
 
 /// Whether a total is kept, so that nothing needs to be counted.

@@ -5,19 +5,17 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::OpenError;
+use crate::Schema;
 
 /// One script per schema version, each run once in one transaction. Never edit one that was released: add another.
-const SCRIPTS: &[&str] = &[include_str!("schema.sql")];
+const SCRIPTS: &[&str] = &[include_str!("schema.sql"), include_str!("schema2.sql")];
 
 /// Says in the file's header that it is ours: "dgta".
 const APPLICATION: i32 = 0x6467_7461;
 
 /// Migrates a file that may be written, and refuses one that is not ours or too new.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
-    let found = version(connection, path)?;
-    if found > SCRIPTS.len() {
-        return Err(OpenError::Newer { path: path.into(), found, known: SCRIPTS.len() });
-    }
+    let Schema { found, .. } = known(connection, path)?;
     for (index, script) in SCRIPTS.iter().enumerate().skip(found) {
         run(connection, script, index + 1).map_err(|source| OpenError::Database { path: path.into(), source })?;
     }
@@ -26,11 +24,19 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
 
 /// Refuses a file that can't be read as it is.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let Schema { found, needed } = known(connection, path)?;
+    match found < needed {
+        true => Err(OpenError::Older { path: path.into(), found, known: needed }),
+        false => Ok(()),
+    }
+}
+
+/// The schema of a file of ours; refuses one that is not ours or too new.
+pub(super) fn known(connection: &Connection, path: &Path) -> Result<Schema, OpenError> {
     let (found, known) = (version(connection, path)?, SCRIPTS.len());
-    match found.cmp(&known) {
-        std::cmp::Ordering::Less => Err(OpenError::Older { path: path.into(), found, known }),
-        std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Greater => Err(OpenError::Newer { path: path.into(), found, known }),
+    match found > known {
+        true => Err(OpenError::Newer { path: path.into(), found, known }),
+        false => Ok(Schema { found, needed: known }),
     }
 }
 

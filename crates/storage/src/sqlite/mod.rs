@@ -6,6 +6,7 @@
 //! - `read`, `point`, `list`, `path`: short reads run where they are asked for, long ones on threads of their own. `look`
 //!   reads what there is to know before opening.
 //! - `recent`: SKUs and products that need not be read again.
+//! - `copy`: a copy of a shop that is being used.
 //! - `table`, `counter`, `error`: rows, totals and errors.
 //!
 //! What was acknowledged survives the end of the process, and of the machine if its disk honours fsync.
@@ -17,18 +18,19 @@ use async_trait::async_trait;
 use digota_core::event::Event;
 use digota_core::port::Store;
 use digota_core::port::store::{
-    Batch, CommitError, Committed, Condition, Horizon, KeyEntry, KeyScope, Kind, Page, Query, Record, Resolution,
-    StoreError, Total,
+    Batch, CommitError, Committed, Condition, Horizon, KeyEntry, KeyScope, Kind, Load, Page, Query, Record,
+    Resolution, StoreError, Total,
 };
 use digota_core::stock::{Movement, Stock};
 use digota_core::time::Timestamp;
 use uuid::Uuid;
 
-use crate::{Config, Look};
+use crate::{Config, Look, Schema};
 
 mod apply;
 mod checkpoint;
 mod connect;
+mod copy;
 mod counter;
 mod error;
 mod file;
@@ -48,6 +50,7 @@ mod writer;
 
 use checkpoint::Mover;
 use counter::Counter;
+pub use copy::{Progress, copy};
 pub use error::OpenError;
 use file::{Hold, Identity};
 use read::Readers;
@@ -126,9 +129,7 @@ impl Store for Sqlite {
     }
 
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {
-        if query.kind == Kind::Attempt {
-            return Err(StoreError::Broken("attempts can't be listed".into()));
-        }
+        list::listable(query.kind, &query.conditions)?;
         let query = query.clone();
         self.readers.long(move |connection| list::list(connection, &query)).await
     }
@@ -136,9 +137,6 @@ impl Store for Sqlite {
     async fn count(&self, kind: Kind, conditions: &[Condition]) -> Result<Total, StoreError> {
         if list::is_kept(kind, conditions) {
             return self.readers.short(|connection| list::count(connection, kind, conditions));
-        }
-        if kind == Kind::Attempt {
-            return Err(StoreError::Broken("attempts can't be listed".into()));
         }
         let conditions = conditions.to_vec();
         self.readers.long(move |connection| list::count(connection, kind, &conditions)).await
@@ -207,6 +205,11 @@ impl Store for Sqlite {
         }
     }
 
+    fn load(&self) -> Load {
+        let writing = self.writer.as_ref().map(Writer::load).unwrap_or_default();
+        Load { reads_waiting: self.readers.waiting(), ..writing }
+    }
+
     fn exclusive(&self) -> bool {
         self.writer.is_some()
     }
@@ -221,12 +224,30 @@ fn settled(error: CommitError) -> StoreError {
     }
 }
 
-/// Opens the file that the configuration names: its address, or its database where that is empty.
+/// Opens the file that the configuration names.
 ///
 /// # Errors
 /// As [`Sqlite::open`].
 pub async fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
-    Ok(Arc::new(Sqlite::open(file_of(config))?))
+    Ok(Arc::new(Sqlite::open(path(config))?))
+}
+
+/// Opens the file that the configuration names for reading only.
+///
+/// # Errors
+/// As [`Sqlite::open_read_only`].
+pub async fn open_read_only(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(Arc::new(Sqlite::open_read_only(path(config))?))
+}
+
+/// The schema of the file that the configuration names.
+///
+/// # Errors
+/// As [`Sqlite::open_read_only`], but for a shop of an earlier digota.
+pub async fn schema(config: &Config) -> Result<Schema, OpenError> {
+    let path = &file::resolve(path(config))?;
+    let connection = connect::reader(path).map_err(|source| OpenError::Database { path: path.into(), source })?;
+    migrate::known(&connection, path)
 }
 
 /// Looks at that file and changes nothing.
@@ -234,10 +255,10 @@ pub async fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
 /// # Errors
 /// As [`Sqlite::open`], but for a shop that is in use.
 pub async fn look(config: &Config) -> Result<Look, OpenError> {
-    look::look(file_of(config))
+    look::look(path(config))
 }
 
-fn file_of(config: &Config) -> &Path {
-    let path = config.address.first().filter(|path| !path.is_empty()).unwrap_or(&config.database);
-    Path::new(path)
+/// The file that the configuration names: its address, or its database where that is empty.
+pub fn path(config: &Config) -> &Path {
+    Path::new(config.address.first().filter(|path| !path.is_empty()).unwrap_or(&config.database))
 }

@@ -67,7 +67,7 @@ impl Path {
         if descending { self.end_before(mark) } else { self.begin_after(mark) }
     }
 
-    /// The statement that walks: `rowid, id, created, updated, <two keys>`. Takes [`Path::values`].
+    /// The statement that walks: `rowid, id, created, updated, <keys>`. Takes [`Path::values`].
     pub(super) fn walk(&self, descending: bool) -> String {
         let (keys, sort) = (&table(self.kind).keys, self.sort);
         let direction = if descending { "DESC" } else { "ASC" };
@@ -155,6 +155,11 @@ impl Equality {
             (Kind::Order, Condition::Status(status)) => (1, "orders_status", "status = ?5", (*status).into()),
             (Kind::Product, Condition::Active(active)) => {
                 (2, "products_active", "active = ?5", (*active).into())
+            }
+            // Few are open at a time: they are sorted.
+            (Kind::Attempt, Condition::Open) => (0, "attempts_due", "due IS NOT NULL AND ?5 IS NULL", Value::Null),
+            (Kind::Attempt, Condition::Concern(concern)) => {
+                (0, "attempts_concern", "concern <> 0 AND concern = ?5", (*concern as i64).into())
             }
             (Kind::Sku, Condition::Active(active)) => (2, "skus_active", "active = ?5", (*active).into()),
             _ => return None,

@@ -85,7 +85,7 @@ pub(super) fn events(connection: &Connection, after: u64, limit: u32) -> rusqlit
 pub(super) fn due(connection: &Connection, now: Timestamp, limit: u32) -> rusqlite::Result<Vec<Record>> {
     connection
         .prepare_cached(
-            "SELECT id, version, created, updated, subject, due, body FROM attempts
+            "SELECT id, version, created, updated, subject, due, concern, body FROM attempts
              WHERE due IS NOT NULL AND due <= ?1 ORDER BY due, id LIMIT ?2",
         )?
         .query_map(params![now.0, limit], |row| record(Kind::Attempt, row))?

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -24,6 +25,7 @@ const QUEUE_MAX: usize = 1024;
 pub(super) struct Readers {
     source: Arc<Source>,
     queue: Option<SyncSender<Job>>,
+    waiting: Arc<AtomicU64>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -50,7 +52,8 @@ impl Readers {
             thread.spawn(move || run(&jobs))
         };
         let threads = (1..=THREADS).map(start).collect::<Result<_, _>>()?;
-        Ok(Self { source: Arc::new(Source { path, stopped }), queue: Some(queue), threads })
+        let source = Arc::new(Source { path, stopped });
+        Ok(Self { source, queue: Some(queue), waiting: Arc::default(), threads })
     }
 
     /// Fails once the disk can't be trusted any more.
@@ -66,6 +69,11 @@ impl Readers {
         self.source.read(read)
     }
 
+    /// How many long reads wait for their turn.
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// A read of many rows, on a thread where nobody waits for anything else.
     pub(super) async fn long<T: Send + 'static>(
         &self,
@@ -73,13 +81,33 @@ impl Readers {
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let source = self.source.clone();
-        let job = move || drop(reply.send(source.read(read)));
+        let waits = Waits::new(&self.waiting);
+        let job = move || {
+            drop(waits);
+            drop(reply.send(source.read(read)));
+        };
         let queue = self.queue.as_ref().expect("taken only by drop");
         queue.try_send(Box::new(job)).map_err(|error| match error {
             TrySendError::Full(_) => StoreError::Overloaded,
             TrySendError::Disconnected(_) => StoreError::Unavailable("its readers failed; restart".into()),
         })?;
         answer.await.unwrap_or_else(|_| Err(StoreError::Broken("a read panicked".into())))
+    }
+}
+
+/// A read that waits.
+struct Waits(Arc<AtomicU64>);
+
+impl Waits {
+    fn new(waiting: &Arc<AtomicU64>) -> Waits {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Waits(Arc::clone(waiting))
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -2,21 +2,24 @@
 
 use std::sync::LazyLock;
 
-use digota_core::port::store::{Keys, Kind, Record};
+use digota_core::port::store::{Concern, Keys, Kind, Record};
 use digota_core::time::Timestamp;
 use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::Row;
 use uuid::Uuid;
 
+/// The most key columns that a table has.
+const KEYS: usize = 3;
+
 /// A table and its statements.
 pub(super) struct Table {
     /// Its name.
     pub(super) name: &'static str,
-    /// Its key columns, as a select list of two.
+    /// Its key columns, as a select list of three.
     pub(super) keys: String,
     /// Whether there is a record `?1`.
     pub(super) exists: String,
-    /// `version, <two keys>` of record `?1`.
+    /// `version, <three keys>` of record `?1`.
     pub(super) version: String,
     /// Record `?1` in the columns of [`record`].
     pub(super) by_id: String,
@@ -40,7 +43,7 @@ pub(super) fn table(kind: Kind) -> &'static Table {
             Table::new("skus", &["parent", "active"]),
             Table::new("orders", &["status", "email"]),
             Table::new("charges", &["order_id", "status"]),
-            Table::new("attempts", &["subject", "due"]),
+            Table::new("attempts", &["subject", "due", "concern"]),
         ]
     });
     &TABLES[kind as usize]
@@ -49,12 +52,12 @@ pub(super) fn table(kind: Kind) -> &'static Table {
 impl Table {
     fn new(name: &'static str, keys: &[&str]) -> Self {
         let columns = keys.join(", ");
-        let selected = if keys.len() == 1 { format!("{columns}, NULL") } else { columns.clone() };
-        let (slots, sets) = match keys {
-            [one] => ("?5".to_owned(), format!("{one} = ?5")),
-            [one, two] => ("?5, ?6".to_owned(), format!("{one} = ?5, {two} = ?6")),
-            _ => unreachable!("a record has one key or two"),
-        };
+        let padding = ["NULL"; KEYS].into_iter().skip(keys.len());
+        let selected = keys.iter().copied().chain(padding).collect::<Vec<_>>().join(", ");
+        let slot = |at: usize| format!("?{}", at + 5);
+        let slots = (0..keys.len()).map(slot).collect::<Vec<_>>().join(", ");
+        let set = |(at, key): (usize, &&str)| format!("{key} = {}", slot(at));
+        let sets = keys.iter().enumerate().map(set).collect::<Vec<_>>().join(", ");
         let version = format!("SELECT version, {selected} FROM {name} WHERE id = ?1");
         let select = format!("SELECT id, version, created, updated, {selected}, body FROM {name}");
         Self {
@@ -65,18 +68,18 @@ impl Table {
             by_id: format!("{select} WHERE id = ?1"),
             by_row: format!("{select} WHERE rowid = ?1"),
             insert: format!(
-                "INSERT INTO {name} (id, version, created, updated, {columns}, body) VALUES (?1, ?2, ?3, ?4, {slots}, ?7)"
+                "INSERT INTO {name} (id, version, created, updated, {columns}, body) VALUES (?1, ?2, ?3, ?4, {slots}, ?8)"
             ),
-            replace: format!("UPDATE {name} SET version = ?2, updated = ?4, {sets}, body = ?7 WHERE id = ?1"),
-            touch: format!("UPDATE {name} SET version = ?2, updated = ?4, body = ?7 WHERE id = ?1"),
+            replace: format!("UPDATE {name} SET version = ?2, updated = ?4, {sets}, body = ?8 WHERE id = ?1"),
+            touch: format!("UPDATE {name} SET version = ?2, updated = ?4, body = ?8 WHERE id = ?1"),
             delete: format!("DELETE FROM {name} WHERE id = ?1"),
         }
     }
 }
 
 /// What the statements that write a record take.
-pub(super) fn values(record: &Record) -> [ToSqlOutput<'_>; 7] {
-    let [one, two] = key_values(&record.keys);
+pub(super) fn values(record: &Record) -> [ToSqlOutput<'_>; 5 + KEYS] {
+    let [one, two, three] = key_values(&record.keys);
     [
         blob(&record.id),
         integer(record.version.cast_signed()),
@@ -84,11 +87,12 @@ pub(super) fn values(record: &Record) -> [ToSqlOutput<'_>; 7] {
         integer(record.updated.0),
         one,
         two,
+        three,
         text(&record.body),
     ]
 }
 
-/// Reads `id, version, created, updated, <two keys>, body`.
+/// Reads `id, version, created, updated, <three keys>, body`.
 pub(super) fn record(kind: Kind, row: &Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record {
         id: row.get(0)?,
@@ -96,19 +100,28 @@ pub(super) fn record(kind: Kind, row: &Row<'_>) -> rusqlite::Result<Record> {
         created: Timestamp(row.get(2)?),
         updated: Timestamp(row.get(3)?),
         keys: keys(kind, row, 4)?,
-        body: row.get(6)?,
+        body: row.get(4 + KEYS)?,
     })
 }
 
-/// Reads the two key columns that begin at `at`.
+/// Reads the key columns that begin at `at`.
 pub(super) fn keys(kind: Kind, row: &Row<'_>, at: usize) -> rusqlite::Result<Keys> {
     Ok(match kind {
         Kind::Product => Keys::Product { active: row.get(at)? },
         Kind::Sku => Keys::Sku { parent: row.get(at)?, active: row.get(at + 1)? },
         Kind::Order => Keys::Order { status: row.get(at)?, email: row.get(at + 1)? },
         Kind::Charge => Keys::Charge { order: row.get(at)?, status: row.get(at + 1)? },
-        Kind::Attempt => Keys::Attempt { subject: row.get(at)?, due: row.get::<_, Option<i64>>(at + 1)?.map(Timestamp) },
+        Kind::Attempt => Keys::Attempt {
+            subject: row.get(at)?,
+            due: row.get::<_, Option<i64>>(at + 1)?.map(Timestamp),
+            concern: concern(row, at + 2)?,
+        },
     })
+}
+
+fn concern(row: &Row<'_>, at: usize) -> rusqlite::Result<Concern> {
+    let number: usize = row.get::<_, u8>(at)?.into();
+    Concern::ALL.get(number).copied().ok_or_else(|| senseless(at, "no such concern"))
 }
 
 /// The error of a column that holds something that can't be there.
@@ -116,13 +129,17 @@ pub(super) fn senseless(at: usize, what: &str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(at, Type::Text, what.to_owned().into())
 }
 
-fn key_values(keys: &Keys) -> [ToSqlOutput<'_>; 2] {
+fn key_values(keys: &Keys) -> [ToSqlOutput<'_>; KEYS] {
     match keys {
-        Keys::Product { active } => [integer(i64::from(*active)), NULL],
-        Keys::Sku { parent, active } => [blob(parent), integer(i64::from(*active))],
-        Keys::Order { status, email } => [integer(i64::from(*status)), text(email)],
-        Keys::Charge { order, status } => [order.as_ref().map_or(NULL, blob), integer(i64::from(*status))],
-        Keys::Attempt { subject, due } => [blob(subject), due.map_or(NULL, |due| integer(due.0))],
+        Keys::Product { active } => [integer(i64::from(*active)), NULL, NULL],
+        Keys::Sku { parent, active } => [blob(parent), integer(i64::from(*active)), NULL],
+        Keys::Order { status, email } => [integer(i64::from(*status)), text(email), NULL],
+        Keys::Charge { order, status } => {
+            [order.as_ref().map_or(NULL, blob), integer(i64::from(*status)), NULL]
+        }
+        Keys::Attempt { subject, due, concern } => {
+            [blob(subject), due.map_or(NULL, |due| integer(due.0)), integer(*concern as i64)]
+        }
     }
 }
 

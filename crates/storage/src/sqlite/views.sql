@@ -71,6 +71,7 @@ SELECT
     body ->> '$.op' AS op, -- what it does to money
     due IS NOT NULL AS open,
     moment(due) AS due, -- when it is looked at next; null once its outcome is final
+    CASE concern WHEN 1 THEN 'unknown' WHEN 2 THEN 'review' END AS concern, -- why a person may have to look at it
     moment(created) AS created,
     moment(updated) AS updated,
     version,

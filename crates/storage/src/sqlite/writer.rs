@@ -3,8 +3,11 @@
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
-use digota_core::port::store::{Batch, CommitError, Committed, Horizon, Refusal, Resolution, StoreError, Write};
+use digota_core::port::store::{
+    Batch, CommitError, Committed, Horizon, Load, Refusal, Resolution, StoreError, Write,
+};
 use digota_core::time::Timestamp;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -17,6 +20,7 @@ use super::error::{Fault, explain, failed, is_harmless_at_commit, is_of_one_batc
 use super::file::Identity;
 use super::group::Group;
 use super::recent::Recent;
+use crate::busy::Busy;
 
 /// The most pieces of work that wait; more are turned away at once.
 const QUEUE_MAX: usize = 4096;
@@ -74,6 +78,7 @@ pub(super) type Stopped = Arc<OnceLock<String>>;
 pub(super) struct Writer {
     queue: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
+    busy: Arc<Busy>,
 }
 
 struct Job {
@@ -86,8 +91,15 @@ impl Writer {
     pub(super) fn start(writing: Loop) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(QUEUE_MAX);
         let thread = std::thread::Builder::new().name("digota-write".into());
-        let thread = thread.spawn(move || writing.run(&jobs))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        let busy = Busy::new();
+        let counted = Arc::clone(&busy);
+        let thread = thread.spawn(move || writing.run(&jobs, &counted))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), busy })
+    }
+
+    /// How busy it is.
+    pub(super) fn load(&self) -> Load {
+        self.busy.load()
     }
 
     /// Has work done. It is done even if the caller no longer waits.
@@ -103,9 +115,13 @@ impl Writer {
     ) -> Result<oneshot::Receiver<Result<Done, CommitError>>, StoreError> {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().expect("taken only by drop");
-        queue.try_send(Job { work, reply }).map_err(|error| match error {
-            TrySendError::Full(_) => StoreError::Overloaded,
-            TrySendError::Disconnected(_) => StoreError::Unavailable("its writer failed; restart".into()),
+        self.busy.one_waits();
+        queue.try_send(Job { work, reply }).map_err(|error| {
+            self.busy.one_left();
+            match error {
+                TrySendError::Full(_) => StoreError::Overloaded,
+                TrySendError::Disconnected(_) => StoreError::Unavailable("its writer failed; restart".into()),
+            }
         })?;
         Ok(answer)
     }
@@ -147,9 +163,10 @@ impl Loop {
         Ok(Self { connection, file, stopped, recent, checkpoints, latest })
     }
 
-    fn run(mut self, jobs: &Receiver<Job>) {
+    fn run(mut self, jobs: &Receiver<Job>, busy: &Busy) {
         let (mut groups, mut pieces) = (0u64, 0u64);
         while let Ok(first) = jobs.recv() {
+            let since = Instant::now();
             let mut group = vec![first];
             let outcome = match self.stopped.get() {
                 Some(why) => Err(StoreError::Unavailable(why.clone()).into()),
@@ -157,6 +174,7 @@ impl Loop {
             };
             groups += 1;
             pieces += group.len() as u64;
+            busy.done(group.len(), since.elapsed());
             answer(group, outcome);
             if self.stopped.get().is_none() {
                 self.checkpoints.run_if_due(&self.connection);

@@ -7,8 +7,10 @@ use digota_core::time::Timestamp;
 use digota_storage::sqlite::Sqlite;
 use uuid::Uuid;
 
+mod copying;
 mod failing_disk;
 mod looking;
+mod migrating;
 mod opening;
 mod views;
 

@@ -1,6 +1,6 @@
 //! The views for reports.
 
-use digota_core::port::store::{Change, Keys, Write};
+use digota_core::port::store::{Change, Concern, Keys, Write};
 use digota_storage::sqlite::Sqlite;
 use rusqlite::Connection;
 
@@ -19,7 +19,7 @@ async fn reports_show_ids_and_moments_as_text() {
         Write::Move { sku, change: Change::Reserve(2), reference: Some(id(0x77)), reason: "pay".into() },
         order(0x2),
         Write::Insert(record(0x3, Keys::Charge { order: None, status: 3 })),
-        Write::Insert(record(0x4, Keys::Attempt { subject: id(0x3), due: None })),
+        Write::Insert(record(0x4, Keys::Attempt { subject: id(0x3), due: None, concern: Concern::None })),
     ];
     commit(&shop, 0x99, writes).await.expect("nothing speaks against it");
 

@@ -13,6 +13,7 @@ use digota_storage::Config;
 use uuid::Uuid;
 
 mod crash;
+mod migrating;
 mod nodes;
 mod opening;
 mod views;
@@ -44,6 +45,8 @@ macro_rules! tests {
 tests! {
     crash::what_a_crash_leaves_open_is_settled_for_good,
     crash::a_server_that_restarts_is_found_again,
+    migrating::a_shop_of_the_first_schema_is_brought_to_this_one,
+    migrating::who_only_reads_changes_nothing,
     nodes::ten_nodes_that_start_together_make_one_shop,
     nodes::nodes_in_each_others_way_lose_nothing,
     opening::each_obstacle_is_named_with_its_remedy,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use digota_core::port::Store;
-use digota_core::port::store::{Batch, Change, CommitError, Keys, Kind, Refusal, Write};
+use digota_core::port::store::{Batch, Change, CommitError, Concern, Keys, Kind, Refusal, Write};
 use digota_core::time::Timestamp;
 use futures_util::future::join_all;
 
@@ -50,7 +50,8 @@ pub(super) async fn nodes_in_each_others_way_lose_nothing(server: Server) {
             reason: "pay".into(),
         });
         // Every order has two buyers, one at each node.
-        let keys = Keys::Attempt { subject: id(20_000 + n / 2), due: Some(Timestamp(AT.0)) };
+        let keys =
+            Keys::Attempt { subject: id(20_000 + n / 2), due: Some(Timestamp(AT.0)), concern: Concern::None };
         let attempt = Write::Insert(record(10_000 + n, keys));
         let writes = take.into_iter().chain([attempt]).collect();
         tokio::spawn(async move { node.commit(Batch { operation: id(30_000 + n), at: AT, writes }).await })

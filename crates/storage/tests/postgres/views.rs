@@ -1,6 +1,6 @@
 //! The views for reports.
 
-use digota_core::port::store::{Change, Keys, Write};
+use digota_core::port::store::{Change, Concern, Keys, Write};
 
 use super::{Server, commit, config, id, open, order, record};
 
@@ -15,7 +15,7 @@ pub(super) async fn reports_show_moments_as_text(server: Server) {
         Write::Move { sku, change: Change::Reserve(2), reference: Some(id(0x77)), reason: "pay".into() },
         order(0x2),
         Write::Insert(record(0x3, Keys::Charge { order: None, status: 3 })),
-        Write::Insert(record(0x4, Keys::Attempt { subject: id(0x3), due: None })),
+        Write::Insert(record(0x4, Keys::Attempt { subject: id(0x3), due: None, concern: Concern::Review })),
     ];
     commit(shop.as_ref(), 0x99, writes).await.expect("nothing speaks against it");
 
@@ -30,6 +30,6 @@ pub(super) async fn reports_show_moments_as_text(server: Server) {
     assert_eq!(row(stock), format!("{start}01|9|2|7"));
     let movements = "SELECT string_agg(kind || ' ' || coalesce(reference::text, 'by hand'), ', ' ORDER BY number) FROM v_movements";
     assert_eq!(row(movements), format!("adjust by hand, reserve {start}77"));
-    assert_eq!(row("SELECT subject, open, due FROM v_attempts"), format!("{start}03|f|"));
+    assert_eq!(row("SELECT subject, open, due, concern FROM v_attempts"), format!("{start}03|f||review"));
     assert_eq!(row("SELECT count(*) FROM v_events"), "0");
 }

@@ -139,6 +139,12 @@ pub struct Attempt {
     /// How often the gateway was asked what became of it.
     #[serde(default)]
     pub checks: u32,
+    /// Whether its outcome became another after it had been settled.
+    #[serde(default)]
+    pub late: bool,
+    /// The attempt that gives its money back, which came too late.
+    #[serde(default)]
+    pub given_back: Option<Uuid>,
     pub version: i64,
 }
 
@@ -350,7 +356,8 @@ impl Attempt {
         self.state == "succeeded"
     }
 
-    /// The one word for what it changes: `pay`, `charge`, `capture`, `void`, `refund` or `return`.
+    /// The one word for what it changes: `pay`, `charge`, `capture`, `void`, `refund`, `return` or
+    /// `give_back`.
     pub fn effect(&self) -> &str {
         let named = || self.effect.as_object().and_then(|object| object.keys().next());
         self.effect.as_str().or_else(|| named().map(String::as_str)).unwrap_or_default()
@@ -358,7 +365,8 @@ impl Attempt {
 
     /// The entry in the charge's list of refunds that it makes.
     pub fn refund(&self) -> Option<Uuid> {
-        let effect = self.effect.get("refund").or_else(|| self.effect.get("return"))?;
+        let named = ["refund", "return", "give_back"].into_iter();
+        let effect = named.filter_map(|name| self.effect.get(name)).next()?;
         Uuid::try_parse(effect.get("refund")?.as_str()?).ok()
     }
 

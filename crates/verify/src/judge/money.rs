@@ -40,7 +40,9 @@ fn adds_up(id: Uuid, order: &Order, found: &mut Found) {
 fn is_paid_by_its_charge(books: &Books, id: Uuid, order: &Order, found: &mut Found) {
     let about = || format!("order {id}");
     let taken: Vec<(Uuid, &Charge)> = books.succeeded(id).collect();
-    let kept = taken.iter().filter(|(_, charge)| charge.refunded < charge.money.amount).count();
+    // What is on its way back is not kept.
+    let left = |charge: &Charge| charge.money.amount - charge.refunded - charge.pending_refund;
+    let kept = taken.iter().filter(|(id, charge)| left(charge) > 0 || order.charge == Some(*id)).count();
     found.insist(kept <= 1, ONCE, about, || {
         format!("{kept} charges took money and kept it: {:?}", ids(&taken))
     });
@@ -54,11 +56,14 @@ fn is_paid_by_its_charge(books: &Books, id: Uuid, order: &Order, found: &mut Fou
         _ => false,
     };
     found.insist(sound, PAID, about, || format!("it is {} with charge {:?}", order.status, order.charge));
-    let same = ids(&taken) == order.charge.as_slice();
+    // Money that came too late and goes back pays nothing.
+    let paying: Vec<(Uuid, &Charge)> =
+        taken.iter().copied().filter(|(id, charge)| left(charge) > 0 || order.charge == Some(*id)).collect();
+    let same = ids(&paying) == order.charge.as_slice();
     found.insist(same, PAID, about, || {
-        format!("it is paid by {:?}, and {:?} took money for it", order.charge, ids(&taken))
+        format!("it is paid by {:?}, and {:?} took money for it", order.charge, ids(&paying))
     });
-    let back: i64 = taken.iter().map(|(_, charge)| charge.refunded).sum();
+    let back: i64 = paying.iter().map(|(_, charge)| charge.refunded).sum();
     found.insist(order.refunded == back, SUMS, about, || {
         format!("{} given back by the order, {back} by its charge", order.refunded)
     });
@@ -105,7 +110,7 @@ fn is_as_attempted(books: &Books, id: Uuid, charge: &Charge, found: &mut Found) 
         books.attempts.values().filter(mine).filter(|attempt| attempt.succeeded()).collect()
     };
     let (begun, captured) = (made(&["pay", "charge"]).len(), made(&["capture"]).len());
-    let voided = made(&["void"]).len();
+    let voided = made(&["void", "give_back"]).iter().filter(|attempt| attempt.op == "void").count();
     let sound = match charge.status.as_str() {
         "pending" | "requires_action" | "failed" => begun == 0 && captured == 0 && voided == 0,
         "authorized" => begun == 1 && captured == 0 && voided == 0,
@@ -118,8 +123,11 @@ fn is_as_attempted(books: &Books, id: Uuid, charge: &Charge, found: &mut Found) 
     });
     let mut noted: Vec<_> =
         charge.refunds.iter().filter(|r| r.status == "succeeded").map(|r| (Some(r.id), r.amount)).collect();
-    let mut paid: Vec<_> =
-        made(&["refund", "return"]).iter().map(|attempt| (attempt.refund(), attempt.money.amount)).collect();
+    let mut paid: Vec<_> = made(&["refund", "return", "give_back"])
+        .iter()
+        .filter(|attempt| attempt.op == "refund")
+        .map(|attempt| (attempt.refund(), attempt.money.amount))
+        .collect();
     noted.sort_unstable();
     paid.sort_unstable();
     found.insist(noted == paid, AGREES, about, || {
@@ -144,6 +152,9 @@ fn attempt_counts(books: &Books, id: Uuid, attempt: &Attempt, found: &mut Found)
             .any(|r| Some(r.id) == attempt.refund() && r.status == status && r.amount == attempt.money.amount)
     };
     let sound = match (attempt.effect(), attempt.state.as_str()) {
+        ("pay", "succeeded") if attempt.given_back.is_some() => {
+            matches!(status, "succeeded" | "authorized" | "canceled")
+        }
         ("pay", "succeeded") => status == "succeeded",
         ("charge", "succeeded") => matches!(status, "succeeded" | "authorized" | "canceled"),
         ("pay" | "charge", "declined" | "not_executed") => status == "failed",
@@ -152,9 +163,11 @@ fn attempt_counts(books: &Books, id: Uuid, attempt: &Attempt, found: &mut Found)
         ("void", "succeeded") => status == "canceled",
         ("capture" | "void", "declined" | "not_executed") => true,
         ("capture" | "void", _) => status == "authorized",
-        ("refund" | "return", "succeeded") => refund("succeeded"),
-        ("refund" | "return", "declined" | "not_executed") => refund("failed"),
-        ("refund" | "return", _) => refund("pending"),
+        ("give_back", "succeeded") if attempt.op == "void" => status == "canceled",
+        ("give_back", _) if attempt.op == "void" => status == "authorized",
+        ("refund" | "return" | "give_back", "succeeded") => refund("succeeded"),
+        ("refund" | "return" | "give_back", "declined" | "not_executed") => refund("failed"),
+        ("refund" | "return" | "give_back", _) => refund("pending"),
         _ => false,
     };
     found.insist(sound, AGREES, about, || {

@@ -22,7 +22,8 @@ const CHARGE: &[(&str, &[&str])] = &[
     ("requires_action", &["pending", "succeeded", "failed", "authorized"]),
     ("authorized", &["succeeded", "canceled"]),
     ("succeeded", &[]),
-    ("failed", &[]),
+    // Money that comes after its payment was given up.
+    ("failed", &["succeeded", "authorized"]),
     ("canceled", &[]),
 ];
 

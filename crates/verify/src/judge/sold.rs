@@ -18,7 +18,8 @@ pub(super) fn judge(books: &Books, found: &mut Found) {
             let Some(reference) = movement.reference else { continue };
             let Some(attempt) = books.attempts.get(&reference) else {
                 // Goods come back without an attempt where there is nothing left to pay back.
-                let known = movement.kind == MovementKind::Return;
+                let known = movement.kind == MovementKind::Return
+                    || is_sold_late(books, *sku, movement, reference, &mut moved);
                 found.insist(known, NAMED, || name(*sku), || format!("{movement:?} names no attempt"));
                 continue;
             };
@@ -28,6 +29,22 @@ pub(super) fn judge(books: &Books, found: &mut Found) {
     ends_as_paid(books, found);
     for (id, order) in &books.orders {
         leaves_if_paid(*id, order, &moved, found);
+    }
+}
+
+/// Whether a movement sells goods to an order whose money came late: they are taken again by the order's own id.
+fn is_sold_late(books: &Books, sku: Uuid, movement: &Movement, order: Uuid, moved: &mut Moved) -> bool {
+    let Some(kept) = books.orders.get(&order).filter(|order| order.charge.is_some()) else { return false };
+    let Some((_, line)) = kept.goods().find(|(other, line)| *other == sku && line.stocked) else {
+        return false;
+    };
+    match movement.kind {
+        MovementKind::Reserve => movement.reserved == line.quantity,
+        MovementKind::Consume => {
+            moved.entry((order, sku)).or_default().0 -= movement.on_hand;
+            true
+        }
+        _ => false,
     }
 }
 
@@ -52,12 +69,14 @@ fn moves_for(
         MovementKind::Reserve => attempt.effect() == "pay" && movement.reserved == ordered,
         MovementKind::Consume => {
             sums.0 -= movement.on_hand;
-            attempt.effect() == "pay" && attempt.succeeded()
+            attempt.effect() == "pay" && attempt.succeeded() && !attempt.late
         }
-        MovementKind::Release => attempt.effect() == "pay" && attempt.is_final() && !attempt.succeeded(),
+        MovementKind::Release => {
+            attempt.effect() == "pay" && attempt.is_final() && (attempt.late || !attempt.succeeded())
+        }
         MovementKind::Return => {
             sums.1 += movement.on_hand;
-            attempt.succeeded() && attempt.restocks().contains(&(sku, movement.on_hand))
+            (attempt.succeeded() || attempt.late) && attempt.restocks().contains(&(sku, movement.on_hand))
         }
         MovementKind::Adjust => false,
     };

@@ -5,13 +5,15 @@
 //! precondition.
 
 mod batch;
+mod load;
 mod query;
 mod record;
 mod refusal;
 
 pub use batch::{Batch, Change, Committed, Horizon, KeyEntry, KeyScope, Write};
+pub use load::Load;
 pub use query::{Condition, Mark, Order, PAGE_BYTES, Page, Query, SCAN_BUDGET, Total};
-pub use record::{Keys, Kind, Record};
+pub use record::{Concern, Keys, Kind, Record};
 pub use refusal::{CommitError, Refusal, Resolution, StoreError};
 
 use async_trait::async_trait;
@@ -36,6 +38,8 @@ use crate::time::Timestamp;
 /// - `a_page_is_bounded_in_bytes`: a page of several records MUST hold no more than [`PAGE_BYTES`] of documents, and say where to
 ///   go on.
 /// - `totals_are_exact_for_declared_filters`: `count` MUST be exact without a condition and for one declared equality.
+/// - `attempts_are_listed_by_what_they_need`: `list` and `count` MUST find attempts by [`Condition::Open`] and by
+///   [`Condition::Concern`]; a list of attempts without one of them MUST fail.
 /// - `other_totals_are_capped`: any other `count` MUST stop at [`SCAN_BUDGET`] and say so.
 ///
 /// Committing
@@ -121,6 +125,11 @@ pub trait Store: Send + Sync {
 
     /// Drops operations, keys and events made before these moments, at most some thousands at a time; returns how many.
     async fn purge(&self, before: &Horizon) -> Result<u64, StoreError>;
+
+    /// How busy it is. For the operator, as far as the store knows.
+    fn load(&self) -> Load {
+        Load::default()
+    }
 
     /// Whether this process is the only one that can write: attempts of other nodes are then orphans for sure.
     fn exclusive(&self) -> bool;

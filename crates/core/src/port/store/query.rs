@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Kind, Record};
+use super::{Concern, Kind, Record};
 use crate::time::Timestamp;
 
 /// The most records that one page or one capped count may look at.
@@ -25,6 +25,10 @@ pub enum Condition {
     Email(String),
     /// Charges: of this order.
     Order(Uuid),
+    /// Attempts: whose outcome is not final.
+    Open,
+    /// Attempts: of this concern, which is not [`Concern::None`].
+    Concern(Concern),
     /// Any kind: inserted at or after `from` and before `until`.
     Created {
         /// The first moment that counts.
@@ -52,7 +56,8 @@ pub struct Mark {
     pub id: Uuid,
 }
 
-/// What to list. Attempts can't be listed; see [`Store::due`].
+/// What to list. Attempts are listed by [`Condition::Open`] or [`Condition::Concern`] alone, in the order in which they were
+/// inserted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
     /// Of which kind.

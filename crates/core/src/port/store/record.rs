@@ -90,7 +90,26 @@ pub enum Keys {
         subject: Uuid,
         /// Set while its outcome is not final: when to look at it next.
         due: Option<Timestamp>,
+        /// Why a person may have to look at it.
+        concern: Concern,
     },
+}
+
+/// Why a person may have to look at an attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Concern {
+    /// For no reason.
+    #[default]
+    None = 0,
+    /// Nobody knows whether the gateway acted.
+    Unknown = 1,
+    /// It ended, and not as anybody expected.
+    Review = 2,
+}
+
+impl Concern {
+    /// All of them.
+    pub const ALL: [Concern; 3] = [Concern::None, Concern::Unknown, Concern::Review];
 }
 
 impl Keys {
@@ -126,6 +145,8 @@ impl Keys {
             }
             (Condition::Email(want), Keys::Order { email, .. }) => want == email,
             (Condition::Order(want), Keys::Charge { order, .. }) => Some(*want) == *order,
+            (Condition::Open, Keys::Attempt { due, .. }) => due.is_some(),
+            (Condition::Concern(want), Keys::Attempt { concern, .. }) => want == concern,
             (Condition::Created { from, until }, _) => {
                 from.is_none_or(|from| created >= from) && until.is_none_or(|until| created < until)
             }

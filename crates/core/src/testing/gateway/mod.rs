@@ -155,6 +155,16 @@ impl ScriptedGateway {
         self.lock().end(attempt, outcome, now);
     }
 
+    /// Ends anew a refund that had ended well: its money does not go back after all.
+    pub fn reverse(&self, refund: Uuid, outcome: Outcome) {
+        let mut inner = self.lock();
+        let Some(known) = inner.attempts.get_mut(&refund) else { return };
+        if (known.op, &known.outcome) == (Some(Op::Refund), &Outcome::Succeeded) {
+            known.outcome = outcome;
+            inner.land(refund, true);
+        }
+    }
+
     /// Every request that came, in its order, lost ones too.
     pub fn seen(&self) -> Vec<Seen> {
         self.lock().seen.clone()

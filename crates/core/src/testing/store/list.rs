@@ -10,9 +10,7 @@ use crate::time::Timestamp;
 
 /// One page. Records that `offset` skips do not count as looked at: the caller bounds it.
 pub(super) fn page(state: &State, query: &Query) -> Result<Page, StoreError> {
-    if query.kind == Kind::Attempt {
-        return Err(StoreError::Broken("attempts can't be listed".to_owned()));
-    }
+    listable(query.kind, &query.conditions)?;
     let mut page = Page { skip: query.offset, ..Page::default() };
     let (mut looked, mut bytes, mut last) = (0, 0, None);
     for record in walk(state, query) {
@@ -35,6 +33,15 @@ pub(super) fn page(state: &State, query: &Query) -> Result<Page, StoreError> {
         }
     }
     Ok(Page { skip: 0, ..page })
+}
+
+/// Attempts have no list of all of them.
+fn listable(kind: Kind, conditions: &[Condition]) -> Result<(), StoreError> {
+    let by_need = |condition: &Condition| matches!(condition, Condition::Open | Condition::Concern(_));
+    match kind != Kind::Attempt || conditions.iter().any(by_need) {
+        true => Ok(()),
+        false => Err(StoreError::Broken("attempts are listed by what they need".to_owned())),
+    }
 }
 
 /// How many records meet all conditions: exact where a real store keeps a counter.

@@ -111,7 +111,7 @@ fn attempts(state: &State, changes: &Changes) -> Result<(), CommitError> {
         let Keys::Attempt { subject, .. } = opened.keys else { continue };
         let rivals = |other: &&Record| {
             other.id != opened.id
-                && matches!(other.keys, Keys::Attempt { subject: theirs, due: Some(_) } if theirs == subject)
+                && matches!(other.keys, Keys::Attempt { subject: theirs, due: Some(_), .. } if theirs == subject)
         };
         if changes.after(state, Kind::Attempt).any(|other| rivals(&other)) {
             return refuse(Refusal::AttemptOpen { subject });

@@ -182,5 +182,6 @@ impl World {
         self.end_what_is_open(true).await;
         self.settle().await;
         self.assert_consistent().await;
+        self.assert_verified().await;
     }
 }

@@ -15,12 +15,14 @@ use digota_core::currency::Currency;
 use digota_core::id::{AttemptId, ChargeId, OrderId, ProductId, SkuId};
 use digota_core::money::Money;
 use digota_core::order::{Draft, DraftLine, LineKind, Order};
+use digota_core::payment::attempt::Verdict;
 use digota_core::payment::card::Source;
 use digota_core::payment::{Attempt, Charge, Provider};
 use digota_core::port::gateway::Capabilities;
 use digota_core::port::store::{KeyScope, Kind};
 use digota_core::port::{Clock, Gateway, Lock, Store};
 use digota_core::product::ProductDetails;
+use digota_core::shop::desk::Settle;
 use digota_core::shop::payments::NewCharge;
 use digota_core::shop::{Key, Paid, Pay, Policy, Ports, Shop, Terms};
 use digota_core::sku::{SkuChange, SkuDetails};
@@ -212,6 +214,14 @@ impl World {
         events.into_iter().map(|(_, event)| event).filter(|e| e.object == object).map(|e| e.name).collect()
     }
 
+    /// What followers were told of an object last.
+    pub(crate) async fn summary_of_last_event(&self, object: impl Into<Uuid>) -> serde_json::Value {
+        let object = object.into();
+        let events = self.store.events(0, u32::MAX).await.unwrap();
+        let last = events.iter().rev().find(|(_, event)| event.object == object).unwrap();
+        serde_json::from_str(&last.1.body).unwrap()
+    }
+
     /// Changes the first SKU.
     pub(crate) async fn change_sku(&self, change: SkuChange) {
         self.shop.update_sku(self.skus[0], change, 0, &self.terms()).await.unwrap();
@@ -333,6 +343,19 @@ pub(crate) fn new_charge(amount: i64, capture_later: bool, name: &str) -> NewCha
         metadata: BTreeMap::new(),
         capture_later,
         return_url: String::new(),
+    }
+}
+
+/// What an operator says of an attempt.
+pub(crate) fn settle(attempt: AttemptId, verdict: Verdict) -> Settle {
+    let person = verdict != Verdict::AskGateway;
+    Settle {
+        attempt,
+        verdict,
+        reference: if verdict == Verdict::Succeeded { "ch_by_hand".into() } else { String::new() },
+        note: if person { "seen at the gateway".into() } else { String::new() },
+        by: "ada".into(),
+        expected_version: 0,
     }
 }
 

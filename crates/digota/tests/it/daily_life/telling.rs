@@ -100,12 +100,13 @@ async fn every_call_is_one_line_of_json_in_the_debug_log() {
 }
 
 /// What reflection lists.
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     "productpb.ProductService",
     "skupb.SkuService",
     "orderpb.OrderService",
     "paymentpb.PaymentService",
     "eventpb.EventService",
+    "adminpb.AdminService",
     "grpc.health.v1.Health",
 ];
 

@@ -1,5 +1,6 @@
 //! A client: every service over one connection, and what tests ask for most.
 
+use digota_proto::adminpb::admin_service_client::AdminServiceClient;
 use digota_proto::eventpb::event_service_client::EventServiceClient;
 use digota_proto::orderpb::order_service_client::OrderServiceClient;
 use digota_proto::orderpb::{self, Order, OrderItem, PayRequest, ReturnRequest};
@@ -48,6 +49,10 @@ impl Client {
 
     pub(crate) fn events(&self) -> EventServiceClient<Channel> {
         EventServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn admin(&self) -> AdminServiceClient<Channel> {
+        AdminServiceClient::new(self.channel.clone())
     }
 
     /// What a product is made of if a test does not care.

@@ -42,8 +42,8 @@ impl Sandbox {
     }
 
     /// Starts another at the address of this one, which has ended.
-    pub(crate) async fn again(&self) -> Sandbox {
-        Sandbox::listening(&self.address.to_string(), &[]).await
+    pub(crate) async fn again(&self, words: &[&str]) -> Sandbox {
+        Sandbox::listening(&self.address.to_string(), words).await
     }
 
     async fn listening(address: &str, words: &[&str]) -> Sandbox {

@@ -43,6 +43,8 @@ pub(crate) struct Setup {
     pub(crate) flags: &'static [&'static str],
     /// How many files it may open, where that is less than the system allows.
     pub(crate) files_max: Option<u64>,
+    /// A backup to begin with.
+    pub(crate) database: Option<PathBuf>,
 }
 
 /// A running server.
@@ -68,6 +70,9 @@ impl Server {
         let trusted = Pki::shared().read("ca.crt") + &setup.authorities;
         fs::write(folder.path().join("ca.crt"), trusted).unwrap();
         fs::write(folder.path().join("digota.toml"), setup.text()).unwrap();
+        if let Some(backup) = &setup.database {
+            fs::copy(backup, folder.path().join("digota.db")).unwrap();
+        }
         let Setup { flags, files_max, .. } = setup;
         let (process, address) = serve(folder.path(), flags, files_max).await;
         Server { process, address, folder, flags, files_max }
@@ -143,6 +148,23 @@ impl Server {
         let text = fs::read_to_string(self.path("digota.toml")).unwrap();
         let rest = text.split_once(&format!("name = {name:?}\nserials = [\"")).unwrap().1;
         rest.split_once('"').unwrap().0.to_owned()
+    }
+
+    /// Runs `digota` with these words in the server's folder: what it printed, or what it printed and that it failed.
+    pub(crate) async fn command(&self, words: &[&str]) -> Result<String, String> {
+        let mut command = digota(words);
+        command.current_dir(self.path(""));
+        let (good, text) = tokio::task::spawn_blocking(|| super::run(command)).await.unwrap();
+        if good { Ok(text) } else { Err(text) }
+    }
+
+    /// The same for a command that asks this server, by the certificate of `owner`.
+    pub(crate) async fn operator(&self, words: &[&str]) -> Result<String, String> {
+        let pki = Pki::shared();
+        let [crt, key, ca] = ["owner.crt", "owner.key", "ca.crt"].map(|file| pki.path(file));
+        let address = self.address.to_string();
+        let reach = ["--address", &address, "--crt", &crt, "--key", &key, "--cacrt", &ca];
+        self.command(&[words, &reach].concat()).await
     }
 
     /// The record of the sandbox inside.
