@@ -149,7 +149,7 @@ mod tests {
             ]
         );
         assert_eq!(findings("digota-grpc", "rusqlite.workspace = true").len(), 1);
-        assert_eq!(findings("digota", "reqwest.workspace = true\naxum.workspace = true").len(), 2);
+        assert_eq!(findings("digota", "reqwest.workspace = true\nrusqlite.workspace = true").len(), 2);
         assert_eq!(findings("digota-storage", "tonic-health = \"1\"").len(), 1);
     }
 

@@ -43,6 +43,7 @@ fn moved_what_it_says(case: &Case<'_>, id: Uuid, attempt: &Attempt, found: &mut 
         ("charge", true) if held => 0,
         ("pay" | "charge" | "capture", true) => attempt.money.amount,
         ("refund" | "return", true) => -attempt.money.amount,
+        ("give_back", true) if attempt.op == "refund" => -attempt.money.amount,
         _ => 0,
     };
     let moved = case.moved.get(&id);

@@ -30,15 +30,16 @@ pub(super) fn judge(case: &Case<'_>, found: &mut Found) {
 
 fn charged_once(case: &Case<'_>, order: &Order, found: &mut Found) {
     let about = || format!("order {}", order.id);
-    let mut kept = 0;
+    let mut times = 0;
     for (attempt, moved) in case.captures(order.id) {
         let back = case.given_back(attempt);
-        kept += usize::from(back < moved.amount);
+        times += 1;
         let (amount, total) = (moved.amount, order.total);
         found.insist(amount == total, TOTAL, about, || format!("it costs {total}, {attempt} took {amount}"));
         found.insist(back <= amount, REFUNDS, about, || format!("{back} of {amount} went back"));
     }
-    found.insist(kept <= 1, ONCE, about, || format!("it was charged {kept} times"));
+    // However much went back since.
+    found.insist(times <= 1, ONCE, about, || format!("it was charged {times} times"));
     let (taken, back) = case.balance(order.id);
     found.insist(taken - back <= order.total, ONCE, about, || {
         format!("{} was kept, it costs {}", taken - back, order.total)
