@@ -9,6 +9,9 @@ use crate::time::Timestamp;
 /// The most pieces of one SKU that a hand may make available: far below where a 64-bit sum could wrap.
 pub const ON_HAND_MAX: i64 = 1_000_000_000_000;
 
+/// The reason of the first movement of a SKU, which gives it its first quantity.
+pub const FIRST_QUANTITY: &str = "first quantity";
+
 /// The stock of a SKU. `0 <= reserved <= on_hand`, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stock {

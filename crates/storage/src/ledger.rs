@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use digota_core::port::store::{Batch, Change, Kind, Refusal, StoreError, Write};
-use digota_core::stock::{Movement, MovementKind, Shortage, Stock};
+use digota_core::stock::{FIRST_QUANTITY, Movement, MovementKind, Shortage, Stock};
 use uuid::Uuid;
 
 /// Where a batch finds the stock before it.
@@ -39,9 +39,6 @@ pub(crate) fn plan<B: Books>(books: &B, batch: &Batch) -> Result<Ledger, B::Faul
     }
     draft.finish()
 }
-
-/// What is written on a first quantity's line of the ledger.
-const OPENED: &str = "first quantity";
 
 struct Draft<'a, B> {
     books: &'a B,
@@ -87,7 +84,7 @@ impl<B: Books> Draft<'_, B> {
             return Err(Refusal::Exists { kind: Kind::Sku, id: sku }.into());
         }
         self.lines.insert(sku, Line::default());
-        self.shift(sku, Change::Adjust(on_hand), None, OPENED)
+        self.shift(sku, Change::Adjust(on_hand), None, FIRST_QUANTITY)
     }
 
     fn shift(

@@ -58,7 +58,7 @@ pub enum Write {
     OpenStock {
         /// The SKU.
         sku: Uuid,
-        /// Its first quantity, kept as a movement.
+        /// Its first quantity, kept as a movement for the reason [`crate::stock::FIRST_QUANTITY`].
         on_hand: i64,
     },
     /// Moves stock, if the guard allows.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{State, broken, refuse};
 use crate::port::store::{Batch, Change, CommitError, Kind, Refusal, Write};
-use crate::stock::{Movement, MovementKind, Shortage, Stock};
+use crate::stock::{FIRST_QUANTITY, Movement, MovementKind, Shortage, Stock};
 
 /// The stock of each SKU touched as it will be, and the movements that make it so.
 #[derive(Default)]
@@ -55,7 +55,7 @@ impl Ledger {
             return refuse(Refusal::Exists { kind: Kind::Sku, id: sku });
         }
         self.stock.insert(sku, Stock::default());
-        self.shift(state, batch, sku, Change::Adjust(on_hand), None, "opened")?;
+        self.shift(state, batch, sku, Change::Adjust(on_hand), None, FIRST_QUANTITY)?;
         match self.short.is_empty() {
             true => Ok(()),
             false => broken("the first quantity is out of bounds"),
