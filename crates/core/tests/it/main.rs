@@ -16,6 +16,7 @@ mod joining;
 mod keys;
 mod late;
 mod locked;
+mod model;
 mod paying;
 mod random;
 mod refunds;
