@@ -23,6 +23,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use digota_core::port::Store;
+use libtest_mimic::Failed;
 
 use crate::{Trial, cases};
 
@@ -33,6 +34,7 @@ mod drive;
 mod events;
 mod keys;
 mod list;
+mod model;
 mod operations;
 mod read;
 mod samples;
@@ -97,6 +99,7 @@ cases!(Bed;
 pub struct Bed {
     open: Box<dyn Fn() -> Opening>,
     durable: bool,
+    costly: bool,
 }
 
 type Opening = Pin<Box<dyn Future<Output = Arc<dyn Store>>>>;
@@ -111,7 +114,7 @@ impl Bed {
         F: Fn() -> O + 'static,
         O: Future<Output = Arc<dyn Store>> + 'static,
     {
-        Self { open: Box::new(move || Box::pin(open())), durable: true }
+        Self { open: Box::new(move || Box::pin(open())), durable: true, costly: false }
     }
 
     /// A bed whose store forgets everything when it is closed: `open` makes an empty one each time.
@@ -123,12 +126,21 @@ impl Bed {
         Self { durable: false, ..Self::durable(open) }
     }
 
+    /// Says that it takes long to make a bed, as on a server: few of them are tried where many would be.
+    #[must_use]
+    pub fn costly(self) -> Self {
+        Self { costly: true, ..self }
+    }
+
     async fn open(&self) -> Arc<dyn Store> {
         (self.open)().await
     }
 }
 
-/// One trial per case. Of a store that is not durable, the case that reopens it is listed as ignored and says why.
+pub use model::check as answers_as_the_model;
+
+/// One trial per case, and one that compares the store with a model of it. Of a store that is not durable, the case that reopens it
+/// is listed as ignored and says why.
 pub fn trials(prefix: &str, bed: impl Fn() -> Bed + Clone + Send + 'static) -> Vec<Trial> {
     let durable = bed().durable;
     let needless = |trial: &Trial| !durable && trial.name().ends_with("::a_commit_survives_reopening");
@@ -136,5 +148,9 @@ pub fn trials(prefix: &str, bed: impl Fn() -> Bed + Clone + Send + 'static) -> V
         true => trial.with_kind("not durable").with_ignored_flag(true),
         false => trial,
     };
-    crate::trials(prefix, CASES, bed).into_iter().map(mark).collect()
+    let model = Trial::test(format!("{prefix}::answers_as_the_model"), {
+        let bed = bed.clone();
+        move || answers_as_the_model(&bed).map_err(Failed::from)
+    });
+    crate::trials(prefix, CASES, bed).into_iter().map(mark).chain([model]).collect()
 }

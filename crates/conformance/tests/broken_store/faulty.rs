@@ -15,9 +15,23 @@ use digota_core::time::Timestamp;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-/// The promise that is broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+/// Declares the faults, and a list of them.
+macro_rules! faults {
+    ($($name:ident),+ $(,)?) => {
+        /// The promise that is broken.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Fault {
+            $($name),+
+        }
+
+        impl Fault {
+            /// All of them.
+            pub(crate) const ALL: &[Fault] = &[$(Fault::$name),+];
+        }
+    };
+}
+
+faults! {
     None,
     AnswersReversed,
     ReplicaLags,

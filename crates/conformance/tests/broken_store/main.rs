@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use digota_conformance::store::{Bed, CASES};
+use digota_conformance::store::{Bed, CASES, answers_as_the_model};
 use digota_conformance::{Case, failing};
 use digota_core::port::Store;
 
@@ -93,6 +93,17 @@ caught! {
     the_latest_due_first_is_caught: LatestDueFirst by "due_attempts_come_first";
     a_purged_key_that_is_needed_is_caught: PurgesOpenKeys by "purging_keeps_what_is_needed";
     a_purge_that_does_nothing_is_caught: PurgesNothing by "purging_keeps_what_is_needed";
+}
+
+/// What a plain sequence of calls can't show, since it takes many records.
+const UNSEEN_BY_THE_MODEL: [Fault; 5] =
+    [Fault::None, Fault::ScansAll, Fault::OffsetForgotten, Fault::AlwaysCaps, Fault::NeverCaps];
+
+#[test]
+fn the_model_finds_what_is_broken() {
+    let passes = |fault: &&Fault| answers_as_the_model(&|| bed(**fault)).is_ok();
+    let unseen: Vec<Fault> = Fault::ALL.iter().filter(passes).copied().collect();
+    assert_eq!(unseen, UNSEEN_BY_THE_MODEL);
 }
 
 fn only(case: &str) -> &'static [Case<Bed>] {

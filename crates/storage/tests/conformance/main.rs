@@ -43,7 +43,7 @@ fn sqlite() -> Bed {
 /// A shop in a database of its own, with so many nodes.
 fn postgres(server: Arc<OnceLock<Postgres>>, nodes: usize) -> Bed {
     let config = Arc::new(OnceLock::new());
-    Bed::durable(move || {
+    let bed = Bed::durable(move || {
         let config: &Config = config.get_or_init(|| {
             let server = server.get_or_init(|| Postgres::start().expect("PostgreSQL starts"));
             Config {
@@ -63,7 +63,8 @@ fn postgres(server: Arc<OnceLock<Postgres>>, nodes: usize) -> Bed {
                 _ => Arc::new(Pair::new([first, open(&config).await])),
             }
         }
-    })
+    });
+    bed.costly()
 }
 
 async fn open(config: &Config) -> Arc<dyn Store> {
