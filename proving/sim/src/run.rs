@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use digota_core::port::Store;
 use digota_core::port::gateway::Outcome as AtGateway;
 use digota_core::time::Timestamp;
+use digota_oracle::When;
 use uuid::Uuid;
 
+use crate::judge::{Breach, judge};
 use crate::people::People;
 use crate::plan::{Fault, Place, Plan};
 use crate::stage::{Stage, at_once, ms};
@@ -32,6 +34,8 @@ pub struct Played {
     pub people: Arc<People>,
     /// How many calls the first node had made when everything was mended.
     pub calls_until_mended: u64,
+    /// What was wrong just before.
+    pub before_mending: Vec<Breach>,
 }
 
 /// Plays a schedule to its end.
@@ -47,6 +51,7 @@ pub fn play(plan: &Plan, loud: bool) -> Played {
     begin(plan, &stage, &people);
     world.run(ms(plan.length()) + AFTERMATH, || false);
     let calls_until_mended = stage.faults().calls(0);
+    let before_mending = judge(&stage, &people, When::Running);
     mend(&stage);
     let mended = world.now();
     world.run(mended + LAST_WORDS, || people.are_done());
@@ -60,7 +65,7 @@ pub fn play(plan: &Plan, loud: bool) -> Played {
     }
     let last = at_once(stage.store.last_position()).map_or(0, u64::cast_signed);
     world.run(world.now() + ms(10_000), || people.has_followed(last));
-    Played { stage, people, calls_until_mended }
+    Played { stage, people, calls_until_mended, before_mending }
 }
 
 /// Has people do something together, until it is done.

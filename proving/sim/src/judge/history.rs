@@ -106,6 +106,10 @@ fn first_kept(call: &Call) -> (Outcome, Vec<Outcome>) {
         call.heard.iter().map(|heard| (understood(Some(&heard.outcome)), heard)).collect();
     let unknown = |outcome: &Outcome| matches!(outcome, Outcome::Unknown(_));
     let first = told.iter().position(|(outcome, _)| outcome.is_kept());
+    // What was refused may be granted to who still waits.
+    if first.is_none() && call.waiting > 0 {
+        return (understood(None), Vec::new());
+    }
     let first = first.or_else(|| told.iter().position(|(outcome, _)| unknown(outcome))).unwrap_or(0);
     let Some((outcome, heard)) = told.get(first) else { return (understood(None), Vec::new()) };
     // A refusal of what was sent before that answer was heard may be older than it.

@@ -7,10 +7,10 @@ use std::fmt::{Display, Formatter};
 
 use digota_oracle::{Evidence, When, memory};
 
-use crate::people::{Call, Outcome};
+use crate::people::{Call, Outcome, People};
 use crate::plan::{Plan, What};
 use crate::run::{Played, play};
-use crate::stage::at_once;
+use crate::stage::{Stage, at_once};
 use crate::world::Trace;
 
 /// What came of a schedule.
@@ -55,11 +55,20 @@ pub fn play_and_judge(plan: &Plan, loud: bool) -> Verdict {
     Verdict { violations, counts, trace }
 }
 
-/// Judges a world after its end.
+/// Judges a world after its end: what was wrong in the middle, and what is wrong now.
 pub fn judge_played(played: &Played) -> Vec<Breach> {
-    let stage = &played.stage;
+    let mut found = played.before_mending.clone();
+    found.extend(judge(&played.stage, &played.people, When::AtRest));
+    found
+}
+
+/// Judges a world as it is.
+pub(crate) fn judge(stage: &Stage, people: &People, when: When) -> Vec<Breach> {
     let alarm = |text: String| Breach { rule: "alarm".to_owned(), text };
-    let mut found: Vec<Breach> = stage.alarms().into_iter().map(alarm).collect();
+    let mut found: Vec<Breach> = told_otherwise(people).map(alarm).collect();
+    if when == When::AtRest {
+        found.extend(stage.alarms().into_iter().map(alarm));
+    }
     let books = match at_once(memory::books(&stage.store, &stage.store)) {
         Ok(books) => books,
         Err(error) => {
@@ -67,13 +76,11 @@ pub fn judge_played(played: &Played) -> Vec<Breach> {
             return found;
         }
     };
-    found.extend(told_otherwise(played).map(alarm));
-    let history = history::of(&played.people);
+    let history = history::of(people);
     // Where nobody follows, the store's own list stands for what was received.
-    let events =
-        if stage.setup.follower { played.people.known().followed.clone() } else { books.events.clone() };
+    let events = if stage.setup.follower { people.known().followed.clone() } else { books.events.clone() };
     let evidence = Evidence { history, journal: memory::journal(&stage.gateway), books, events };
-    let breaches = digota_oracle::judge(&evidence, When::AtRest).into_iter().map(|violation| Breach {
+    let breaches = digota_oracle::judge(&evidence, when).into_iter().map(|violation| Breach {
         rule: violation.rule.to_string(),
         text: format!("{}: {}", violation.about, violation.how),
     });
@@ -82,9 +89,9 @@ pub fn judge_played(played: &Played) -> Vec<Breach> {
 }
 
 /// Requests of which two OKs, to one key, differ in any field.
-fn told_otherwise(played: &Played) -> impl Iterator<Item = String> + use<> {
+fn told_otherwise(people: &People) -> impl Iterator<Item = String> + use<> {
     let calls: Vec<(usize, Call)> = {
-        let known = played.people.known();
+        let known = people.known();
         known.calls.iter().map(|(number, call)| (*number, call.clone())).collect()
     };
     calls.into_iter().filter(|(_, call)| call.key.is_some()).filter_map(|(number, call)| {

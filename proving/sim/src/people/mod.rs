@@ -64,6 +64,8 @@ pub struct Call {
     pub begun: Micros,
     /// What was heard of it, whoever sent it, in that order.
     pub heard: Vec<Heard>,
+    /// How many wait for an answer now.
+    pub waiting: usize,
 }
 
 /// What somebody heard of a request.
@@ -132,28 +134,34 @@ impl People {
         let caller = format!("client-{}", deed.client);
         let key = deed.keyed.then(|| format!("key-of-the-deed-{:04}", deed.number));
         let begun = self.stage.world.now();
-        let call = Call { what: deed.what.clone(), caller, key, ask, begun, heard: vec![] };
+        let call = Call { what: deed.what.clone(), caller, key, ask, begun, heard: vec![], waiting: 0 };
         self.known().calls.insert(deed.number, call.clone());
-        let heard = self.insist(&call, deed).await;
-        self.hear(deed.number, heard);
-    }
-
-    fn hear(&self, number: usize, heard: Heard) {
-        if let Some(call) = self.known().calls.get_mut(&number) {
-            call.heard.push(heard);
-        }
+        self.insist(deed.number, &call, deed).await;
     }
 
     async fn repeat(&self, first: usize, deed: &Deed) {
         let call = self.known().calls.get(&first).cloned();
         let Some(call) = call.filter(|call| call.key.is_some()) else { return };
-        let heard = self.insist(&call, deed).await;
+        self.insist(first, &call, deed).await;
         self.stage.world.count("answers asked again");
-        self.hear(first, heard);
     }
 
-    /// Sends a request until there is an answer that says what became of it.
-    async fn insist(&self, call: &Call, deed: &Deed) -> Heard {
+    /// Sends a request until there is an answer that says what became of it, and notes that for the deed that asked first.
+    async fn insist(&self, first: usize, call: &Call, deed: &Deed) {
+        let note = |change: &dyn Fn(&mut Call)| {
+            if let Some(call) = self.known().calls.get_mut(&first) {
+                change(call);
+            }
+        };
+        note(&|call| call.waiting += 1);
+        let heard = self.hear(call, deed).await;
+        note(&|call| {
+            call.waiting -= 1;
+            call.heard.push(heard.clone());
+        });
+    }
+
+    async fn hear(&self, call: &Call, deed: &Deed) -> Heard {
         let world = &self.stage.world;
         let give_up = world.now() + PATIENCE;
         let mut place = deed.node % self.stage.setup.nodes;
