@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+use super::parts;
 use crate::repo;
 
 /// The executables.
@@ -30,10 +31,16 @@ impl Programs {
         for package in packages {
             cargo.args(["--package", package]);
         }
-        let mut tests = repo::cargo();
-        tests.args(["test", "--no-run", "--quiet", "--package", "digota-planted", "--test", "planted"]);
-        if !cargo.status()?.success() || !tests.status()?.success() {
-            bail!("what tries to break the shop does not build");
+        let planted = ("digota-planted", "planted", "");
+        let tests = parts::MODELLED.iter().chain([&planted]).map(|(package, test, _)| {
+            let mut tests = repo::cargo();
+            tests.args(["test", "--no-run", "--quiet", "--package", package, "--test", test]);
+            tests
+        });
+        for mut command in std::iter::once(cargo).chain(tests) {
+            if !command.status()?.success() {
+                bail!("what tries to break the shop does not build");
+            }
         }
         let folder = repo::target().join(if profile == "dev" { "debug" } else { profile });
         let sim = has_sim.then(|| folder.join("digota-sim"));

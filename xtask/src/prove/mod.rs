@@ -51,8 +51,9 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let end = started + Duration::from_secs(60 * u64::from(minutes));
     let mut run = Run::begin()?;
     run.add(parts::planted()?);
-    run.add(parts::states(&programs, is_long)?);
     let mut seeds = Seeds::after(&results);
+    run.add(parts::models(results.next_seed(Part::MODELS), is_long)?);
+    run.add(parts::states(&programs, is_long)?);
     loop {
         run.add(parts::kill(&programs, seeds.kill())?);
         let turn = if is_long { end.min(Instant::now() + TURN) } else { end };

@@ -21,6 +21,15 @@ pub(super) const SLICE_S: u64 = 20;
 const KILLS: (&str, &str) = ("100", "32");
 /// How many steps away states are looked for, in a short and in a long run.
 const STEPS: (&str, &str) = ("4", "5");
+/// How many sequences are played against a model, in a short and in a long run.
+const SEQUENCES: (&str, &str) = ("400", "4000");
+
+/// Who has a model: the package, its test, and what it is called there.
+pub(super) const MODELLED: [(&str, &str, &str); 3] = [
+    ("digota-core", "it", "model::whatever_is_done"),
+    ("digota-conformance", "store_fake", "answers_as_the_model"),
+    ("digota-storage", "conformance", "answers_as_the_model"),
+];
 
 /// What a part came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,11 +52,13 @@ pub(super) struct Part {
 
 impl Part {
     pub(super) const PLANTED: &str = "planted bugs";
+    pub(super) const MODELS: &str = "models";
     pub(super) const STATES: &str = "states";
     pub(super) const KILL: &str = "kill test";
     pub(super) const SIMULATION: &str = "simulation";
     /// All of them, in the order in which they are run.
-    pub(super) const ALL: [&str; 4] = [Part::PLANTED, Part::STATES, Part::KILL, Part::SIMULATION];
+    pub(super) const ALL: [&str; 5] =
+        [Part::PLANTED, Part::MODELS, Part::STATES, Part::KILL, Part::SIMULATION];
 
     /// Whether it ended well and found nothing.
     pub(super) fn is_good(&self) -> bool {
@@ -86,6 +97,39 @@ pub(super) fn planted() -> Result<Part> {
 fn caught(line: &str) -> Option<(u64, u64)> {
     let (caught, of) = line.strip_prefix("planted bugs: ")?.strip_suffix(" caught")?.split_once(" of ")?;
     Some((caught.parse().ok()?, of.parse().ok()?))
+}
+
+/// Every store, and the shop, must answer as a model of it.
+pub(super) fn models(seed: u64, long: bool) -> Result<Part> {
+    heading(Part::MODELS);
+    let cases = if long { SEQUENCES.1 } else { SEQUENCES.0 };
+    let seeds = Some(seed..seed + 1);
+    let mut part = Part { name: Part::MODELS.into(), seeds, ..Part::default() };
+    for (package, test, filter) in MODELLED {
+        let mut cargo = repo::cargo();
+        cargo.args(["test", "--quiet", "--package", package, "--test", test, "--", "--nocapture", filter]);
+        cargo.env("PROPTEST_CASES", cases).env("PROPTEST_RNG_SEED", seed.to_string());
+        let (text, ended_well) = listen(&mut cargo)?;
+        let answered: Vec<_> = text.lines().filter_map(answered).collect();
+        for (who, sequences, calls) in &answered {
+            part.schedules += sequences;
+            part.counts.insert(format!("calls of {who}"), *calls);
+        }
+        if !ended_well || answered.is_empty() {
+            print!("{text}");
+            part.failure =
+                Some(format!("{package}: somebody said what its model does not, or none was asked"));
+        }
+    }
+    Ok(part)
+}
+
+/// The figures of `store::sqlite answered as the model: 40 sequences, 2400 calls, seed 18`.
+fn answered(line: &str) -> Option<(&str, u64, u64)> {
+    let (who, rest) = line.split_once(" answered as the model: ")?;
+    let (sequences, rest) = rest.split_once(" sequences, ")?;
+    let (calls, _) = rest.split_once(" calls, seed ")?;
+    Some((who, sequences.parse().ok()?, calls.parse().ok()?))
 }
 
 /// Every state within some steps.
@@ -163,6 +207,13 @@ mod tests {
     fn what_was_caught_is_read() {
         assert_eq!(caught("planted bugs: 9 of 10 caught"), Some((9, 10)));
         assert_eq!(caught("planted bugs: some"), None);
+    }
+
+    #[test]
+    fn what_was_answered_is_read() {
+        let line = "store::sqlite answered as the model: 40 sequences, 2400 calls, seed 18";
+        assert_eq!(answered(line), Some(("store::sqlite", 40, 2400)));
+        assert_eq!(answered("test store::sqlite::answers_as_the_model ... ok"), None);
     }
 
     #[test]
