@@ -137,7 +137,7 @@ impl Bed {
     }
 }
 
-pub use model::check as answers_as_the_model;
+pub use model::{Compared, check as answers_as_the_model};
 
 /// One trial per case, and one that compares the store with a model of it. Of a store that is not durable, the case that reopens it
 /// is listed as ignored and says why.
@@ -148,9 +148,16 @@ pub fn trials(prefix: &str, bed: impl Fn() -> Bed + Clone + Send + 'static) -> V
         true => trial.with_kind("not durable").with_ignored_flag(true),
         false => trial,
     };
-    let model = Trial::test(format!("{prefix}::answers_as_the_model"), {
-        let bed = bed.clone();
-        move || answers_as_the_model(&bed).map_err(Failed::from)
-    });
+    let model = against_the_model(prefix, bed.clone());
     crate::trials(prefix, CASES, bed).into_iter().map(mark).chain([model]).collect()
+}
+
+#[expect(clippy::print_stdout, reason = "whoever plays another seed sees which")]
+fn against_the_model(prefix: &str, bed: impl Fn() -> Bed + Send + 'static) -> Trial {
+    let who = prefix.to_owned();
+    Trial::test(format!("{prefix}::answers_as_the_model"), move || {
+        let compared = answers_as_the_model(&bed).map_err(Failed::from)?;
+        println!("{who} answered as the model: {compared}");
+        Ok(())
+    })
 }

@@ -1,6 +1,6 @@
 //! What may be asked of a store, whatever it holds. Numbers choose among what there is at that moment.
 
-use digota_core::port::store::{Change, Kind};
+use digota_core::port::store::{Change, Concern, Kind};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -97,6 +97,7 @@ pub(super) struct Choice {
     pub(super) number: usize,
     pub(super) owner: Option<usize>,
     pub(super) moment: i64,
+    pub(super) concern: Concern,
 }
 
 /// A condition.
@@ -107,6 +108,8 @@ pub(super) enum Filter {
     Status(usize),
     Email(usize),
     Order(usize),
+    Open,
+    Concern(Concern),
     Created { from: Option<i64>, until: Option<i64> },
 }
 
@@ -115,11 +118,10 @@ pub(super) const MOMENTS: i64 = 3;
 
 /// Any command, reads as often as writes.
 pub(super) fn command() -> impl Strategy<Value = Command> {
-    let listed = || select(&Kind::ALL[..4]);
     let filters = || proptest::collection::vec(filter(), 0..3);
     let commit = (proptest::collection::vec(put(), 1..5), option::weighted(0.05, 0..50usize))
         .prop_map(|(writes, operation)| Command::Commit { writes, operation });
-    let list = (listed(), filters(), any::<(bool, bool)>(), 0..4u32, 1..6u32).prop_map(
+    let list = (kind(), filters(), any::<(bool, bool)>(), 0..4u32, 1..6u32).prop_map(
         |(kind, filters, (by_updated, descending), offset, limit)| Command::List {
             kind,
             filters,
@@ -136,9 +138,9 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         12 => commit,
         1 => option::weighted(0.7, 0..50usize).prop_map(Command::Resolve),
-        1 => select(&Kind::ALL[..]).prop_map(Command::Get),
+        1 => kind().prop_map(Command::Get),
         4 => list,
-        2 => (listed(), filters()).prop_map(|(kind, filters)| Command::Count { kind, filters }),
+        2 => (kind(), filters()).prop_map(|(kind, filters)| Command::Count { kind, filters }),
         2 => stock,
         1 => (0..KEYS).prop_map(Command::Key),
         1 => (0..12u64, 1..9u32).prop_map(|(after, limit)| Command::Events { after, limit }),
@@ -154,8 +156,11 @@ pub(super) const KEYS: usize = 8;
 /// How many payments move stock.
 pub(super) const REFERENCES: usize = 8;
 
+fn kind() -> impl Strategy<Value = Kind> {
+    select(&Kind::ALL[..])
+}
+
 fn put() -> impl Strategy<Value = Put> {
-    let kind = || select(&Kind::ALL[..]);
     let rarely = || proptest::bool::weighted(0.1);
     prop_oneof![
         8 => (kind(), rarely(), choice()).prop_map(|(kind, taken, keys)| Put::Insert { kind, taken, keys }),
@@ -179,8 +184,14 @@ fn put() -> impl Strategy<Value = Put> {
 }
 
 fn choice() -> impl Strategy<Value = Choice> {
-    (any::<bool>(), 0..4usize, option::weighted(0.7, 0..9usize), 0..MOMENTS)
-        .prop_map(|(active, number, owner, moment)| Choice { active, number, owner, moment })
+    (any::<bool>(), 0..4usize, option::weighted(0.7, 0..9usize), 0..MOMENTS, select(&Concern::ALL[..]))
+        .prop_map(|(active, number, owner, moment, concern)| Choice {
+            active,
+            number,
+            owner,
+            moment,
+            concern,
+        })
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -202,6 +213,8 @@ fn filter() -> impl Strategy<Value = Filter> {
         (0..4usize).prop_map(Filter::Status),
         (0..3usize).prop_map(Filter::Email),
         (0..9usize).prop_map(Filter::Order),
+        Just(Filter::Open),
+        select(&Concern::ALL[1..]).prop_map(Filter::Concern),
         (moment(), moment()).prop_map(|(from, until)| Filter::Created { from, until }),
     ]
 }

@@ -8,6 +8,10 @@ mod play;
 mod resolve;
 mod state;
 
+use std::cell::RefCell;
+use std::fmt::{Display, Formatter};
+use std::str::FromStr;
+
 use proptest::collection::vec;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 
@@ -19,31 +23,56 @@ const SEED: u64 = 18;
 /// How many sequences are played; `PROPTEST_CASES` plays more.
 const CASES: u32 = 40;
 
-/// How many where it takes long to begin one.
-const CASES_COSTLY: u32 = 6;
+/// Where it takes long to begin one, one of so many is played.
+const COSTLY: u32 = 8;
 
 /// How long a sequence is.
 const LENGTH: std::ops::Range<usize> = 20..100;
+
+/// What was compared.
+#[derive(Debug, Default)]
+pub struct Compared {
+    seed: u64,
+    sequences: u64,
+    calls: u64,
+}
+
+impl Display for Compared {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} sequences, {} calls, seed {}", self.sequences, self.calls, self.seed)
+    }
+}
 
 /// Plays sequences on fresh beds.
 ///
 /// # Errors
 /// The shortest sequence found that a store answers in another way than the model.
-pub fn check(bed: &impl Fn() -> Bed) -> Result<(), String> {
-    let mut config = Config { failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = if bed().costly { CASES_COSTLY } else { CASES };
-    }
-    if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
-        config.rng_seed = RngSeed::Fixed(SEED);
-    }
+pub fn check(bed: &impl Fn() -> Bed) -> Result<Compared, String> {
+    let seed = from_environment("PROPTEST_RNG_SEED").unwrap_or(SEED);
+    let cases = from_environment("PROPTEST_CASES").unwrap_or(CASES);
+    let config = Config {
+        cases: if bed().costly { cases.div_ceil(COSTLY) } else { cases },
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        max_shrink_iters: 400,
+        ..Config::default()
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
     let mut runner = TestRunner::new(config);
+    let compared = RefCell::new(Compared { seed, ..Compared::default() });
     let played = runner.run(&vec(command::command(), LENGTH), |commands| {
+        let mut compared = compared.borrow_mut();
+        compared.sequences += 1;
+        compared.calls += commands.len() as u64;
         runtime.block_on(play::play(&bed(), &commands)).map_err(TestCaseError::fail)
     });
-    played.map_err(|error| error.to_string())
+    played.map_err(|error| format!("seed {seed}: {error}"))?;
+    Ok(compared.into_inner())
+}
+
+fn from_environment<T: FromStr>(name: &str) -> Option<T> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 #[cfg(test)]

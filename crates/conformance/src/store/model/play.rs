@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use digota_core::port::Store;
 use digota_core::port::store::{
-    CommitError, Committed, Condition, Horizon, Kind, Order, Query, Refusal, Total,
+    CommitError, Committed, Concern, Condition, Horizon, Kind, Order, Query, Refusal, Total,
 };
 use digota_core::stock::Stock;
 use digota_core::time::Timestamp;
 use uuid::Uuid;
 
 use super::super::Bed;
-use super::super::drive::ORDERS;
+use super::super::drive::{NATURAL, ORDERS};
 use super::command::{Command, KEYS, Put};
 use super::resolve::{Maker, at, scope};
 use super::state::Model;
@@ -132,6 +132,10 @@ impl Game {
 
     /// Follows a list to its end.
     async fn list(&self, mut query: Query) -> Went {
+        if query.kind == Kind::Attempt && query.conditions.is_empty() {
+            let told = self.store().list(&query).await;
+            return told.map_or(Ok(()), |page| Err(format!("a list of all attempts: {page:?}")));
+        }
         let all = self.model.listed(&query);
         let mut rest: Vec<_> = all.into_iter().skip(query.offset as usize).collect();
         loop {
@@ -198,6 +202,12 @@ impl Game {
                 self.count(kind, std::slice::from_ref(&condition)).await?;
                 self.list(query(vec![condition], order)).await?;
             }
+        }
+        let concerns = Concern::ALL[1..].iter().copied().map(Condition::Concern);
+        for condition in concerns.chain([Condition::Open]) {
+            let (kind, order, conditions) = (Kind::Attempt, NATURAL, vec![condition]);
+            self.count(kind, &conditions).await?;
+            self.list(Query { kind, conditions, order, after: None, offset: 0, limit: 3 }).await?;
         }
         for sku in self.model.ledgers.keys() {
             self.stock(*sku, 0, 1000).await?;

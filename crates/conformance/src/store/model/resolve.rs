@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use digota_core::event::Event;
 use digota_core::port::store::{
-    Batch, Change, Condition, KeyEntry, KeyScope, Keys, Kind, Order, Query, Record, Write,
+    Batch, Change, Concern, Condition, KeyEntry, KeyScope, Keys, Kind, Order, Query, Record, Write,
 };
 use digota_core::stock::MovementKind;
 use digota_core::testing::chance::scatter;
 use digota_core::time::Timestamp;
 use uuid::Uuid;
 
+use super::super::drive::NATURAL;
 use super::command::{Choice, Filter, Put};
 use super::state::Model;
 
@@ -100,7 +101,7 @@ impl Model {
         never.or_else(|| pick(&known(false), which / 2))
     }
 
-    /// A list. Filters that make no sense for the kind are left out.
+    /// A list. Filters that make no sense for the kind are left out; attempts are listed by one alone, in one order.
     pub(super) fn query(
         &self,
         kind: Kind,
@@ -108,7 +109,11 @@ impl Model {
         order: Order,
         (offset, limit): (u32, u32),
     ) -> Query {
-        let conditions = filters.iter().filter_map(|filter| self.condition(kind, filter)).collect();
+        let mut conditions: Vec<_> =
+            filters.iter().filter_map(|filter| self.condition(kind, filter)).collect();
+        let of_attempts = kind == Kind::Attempt;
+        conditions.truncate(if of_attempts { 1 } else { conditions.len() });
+        let order = if of_attempts { NATURAL } else { order };
         Query { kind, conditions, order, after: None, offset, limit }
     }
 
@@ -120,7 +125,9 @@ impl Model {
             (Kind::Order | Kind::Charge, Filter::Status(number)) => Some(Condition::Status(status(*number))),
             (Kind::Order, Filter::Email(number)) => Some(Condition::Email(email(*number))),
             (Kind::Charge, Filter::Order(which)) => Some(Condition::Order(some(Kind::Order, which))),
-            (_, Filter::Created { from, until }) => {
+            (Kind::Attempt, Filter::Open) => Some(Condition::Open),
+            (Kind::Attempt, Filter::Concern(concern)) => Some(Condition::Concern(*concern)),
+            (Kind::Product | Kind::Sku | Kind::Order | Kind::Charge, Filter::Created { from, until }) => {
                 Some(Condition::Created { from: from.map(at), until: until.map(at) })
             }
             _ => None,
@@ -140,7 +147,9 @@ impl Maker {
         self.batches += 1;
         let now = at(self.batches);
         let mut draft = Draft::default();
-        for put in puts {
+        // What tells of a record comes after what writes it.
+        let (told, written): (Vec<&Put>, _) = puts.iter().partition(|put| matches!(put, Put::Append { .. }));
+        for put in written.into_iter().chain(told) {
             self.put(model, put, now, &mut draft);
         }
         let operation = operation.and_then(|which| model.operation(which)).unwrap_or_else(|| self.id());
@@ -163,7 +172,8 @@ impl Maker {
                 draft.write_record(*kind, id, Write::Replace { record, was });
             }
             Put::Delete { kind, which, stale } => {
-                let choice = Choice { active: true, number: 0, owner: None, moment: 0 };
+                let choice =
+                    Choice { active: true, number: 0, owner: None, moment: 0, concern: Concern::None };
                 let (id, version, was) = self.target(model, *kind, *which, *stale, choice);
                 draft.write_record(*kind, id, Write::Delete { id, version, was });
             }
@@ -307,7 +317,7 @@ impl Draft {
 
 impl Model {
     fn keys(&self, kind: Kind, choice: Choice) -> Keys {
-        let Choice { active, number, owner, moment } = choice;
+        let Choice { active, number, owner, moment, concern } = choice;
         let owner = |kind| owner.and_then(|which| pick(&self.ids(kind), which));
         match kind {
             Kind::Product => Keys::Product { active },
@@ -316,7 +326,7 @@ impl Model {
             Kind::Charge => Keys::Charge { order: owner(Kind::Order), status: status(number) },
             Kind::Attempt => {
                 let subject = owner(Kind::Order).unwrap_or(stranger(10 + number));
-                Keys::Attempt { subject, due: active.then(|| at(moment)) }
+                Keys::Attempt { subject, due: active.then(|| at(moment)), concern }
             }
         }
     }
@@ -325,8 +335,8 @@ impl Model {
 /// An attempt is about the same thing for ever.
 fn subject_stays(new: Keys, was: &Keys) -> Keys {
     match (new, was) {
-        (Keys::Attempt { due, .. }, Keys::Attempt { subject, .. }) => {
-            Keys::Attempt { subject: *subject, due }
+        (Keys::Attempt { due, concern, .. }, Keys::Attempt { subject, .. }) => {
+            Keys::Attempt { subject: *subject, due, concern }
         }
         (new, _) => new,
     }

@@ -113,7 +113,12 @@ impl Model {
                 all.push(Refusal::KeyTaken);
             }
         }
-        all.extend(self.refusals_after(batch));
+        // A store may look at what the records would be before or after it sees that some can't be written.
+        let fitting = batch.writes.iter().filter(|write| self.refusal(write).is_none());
+        let mut after = self.refusals_after(batch, batch.writes.iter());
+        let seen_early = self.refusals_after(batch, fitting);
+        after.extend(seen_early.into_iter().filter(|refusal| !after.contains(refusal)).collect::<Vec<_>>());
+        all.extend(after);
         all.extend(self.refusals_of_stock(batch));
         all
     }
@@ -139,10 +144,10 @@ impl Model {
         }
     }
 
-    /// What speaks against the records as they would be.
-    fn refusals_after(&self, batch: &Batch) -> Vec<Refusal> {
+    /// What speaks against the records as they would be with these writes.
+    fn refusals_after<'a>(&self, batch: &Batch, writes: impl Iterator<Item = &'a Write>) -> Vec<Refusal> {
         let mut after = self.clone();
-        after.write_records(batch);
+        after.write_records(writes);
         let mut all = Vec::new();
         for write in &batch.writes {
             if let Write::NoChildren(product) = write {
@@ -218,7 +223,7 @@ impl Model {
     /// What a batch does against which nothing speaks; returns the stock that it moved.
     pub(super) fn apply(&mut self, batch: &Batch) -> BTreeMap<Uuid, Stock> {
         self.operations.insert(batch.operation, Some(batch.at));
-        self.write_records(batch);
+        self.write_records(batch.writes.iter());
         let mut moved = BTreeSet::new();
         for write in &batch.writes {
             if let Write::OpenStock { sku, on_hand } = write {
@@ -243,8 +248,8 @@ impl Model {
         moved.into_iter().filter_map(|sku| Some((sku, self.stock(sku)?))).collect()
     }
 
-    fn write_records(&mut self, batch: &Batch) {
-        for write in &batch.writes {
+    fn write_records<'a>(&mut self, writes: impl Iterator<Item = &'a Write>) {
+        for write in writes {
             match write {
                 Write::Insert(record) | Write::Replace { record, .. } => {
                     self.records.insert((record.keys.kind(), record.id), record.clone());
@@ -327,7 +332,7 @@ impl Model {
 /// The subject of an attempt that is open, and when it is due.
 fn opened(record: &Record) -> Option<(Uuid, Timestamp)> {
     match record.keys {
-        Keys::Attempt { subject, due } => due.map(|due| (subject, due)),
+        Keys::Attempt { subject, due, .. } => due.map(|due| (subject, due)),
         _ => None,
     }
 }

@@ -5,25 +5,40 @@ mod deeds;
 mod play;
 mod rules;
 
+use std::cell::Cell;
+use std::str::FromStr;
+
 use proptest::collection::vec;
-use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use deeds::deed;
 use play::play;
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 400,
-        failure_persistence: None,
-        rng_seed: proptest::test_runner::RngSeed::Fixed(18),
-        ..ProptestConfig::default()
-    })]
+/// The seed, so that everybody plays the same; `PROPTEST_RNG_SEED` plays another.
+const SEED: u64 = 18;
 
-    #[test]
-    fn whatever_is_done_comes_out_as_the_rules_say(deeds in vec(deed(), 20..60)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// How many sequences are played; `PROPTEST_CASES` plays more.
+const CASES: u32 = 400;
+
+#[test]
+fn whatever_is_done_comes_out_as_the_rules_say() {
+    let seed = from_environment("PROPTEST_RNG_SEED").unwrap_or(SEED);
+    let cases = from_environment("PROPTEST_CASES").unwrap_or(CASES);
+    let rng_seed = RngSeed::Fixed(seed);
+    let config = Config { cases, rng_seed, failure_persistence: None, ..Config::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let calls = Cell::new(0);
+    let played = TestRunner::new(config).run(&vec(deed(), 20..60), |deeds| {
+        calls.set(calls.get() + deeds.len());
         runtime.block_on(play(&deeds));
-    }
+        Ok(())
+    });
+    played.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    println!("the shop answered as the model: {cases} sequences, {} calls, seed {seed}", calls.get());
+}
+
+fn from_environment<T: FromStr>(name: &str) -> Option<T> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 /// A model that is never asked anything new proves nothing: every refusal must come up.
@@ -31,8 +46,7 @@ proptest! {
 fn every_rule_is_met() {
     use std::collections::BTreeSet;
 
-    use proptest::strategy::ValueTree;
-    use proptest::test_runner::TestRunner;
+    use proptest::strategy::{Strategy, ValueTree};
 
     let (mut runner, mut met) = (TestRunner::deterministic(), BTreeSet::new());
     for _ in 0..300 {
