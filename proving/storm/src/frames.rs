@@ -94,6 +94,11 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
+    /// How many calls were answered.
+    pub(crate) fn answers(&self) -> usize {
+        self.frames.get(&HEADERS).copied().unwrap_or_default()
+    }
+
     /// Reads one frame; false at the end.
     pub(crate) async fn next(&mut self, from: &mut (impl AsyncRead + Unpin)) -> Result<bool> {
         let mut head = [0; 9];

@@ -32,6 +32,9 @@ pub(crate) struct Options {
     /// Only these attacks, and not all at once
     #[arg(value_name = "ATTACK")]
     only: Vec<Kind>,
+    /// Only all attacks at once, and not one after another before
+    #[arg(long, conflicts_with = "only")]
+    at_once: bool,
     /// Divides the size of every attack
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     divide: u16,
@@ -65,7 +68,11 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     report::row("quiet", &storm.quiet.json());
     let quiet = storm.quiet.json();
     let mut rows = serde_json::Map::from_iter([("quiet".to_owned(), quiet)]);
-    let kinds: &[Kind] = if options.only.is_empty() { &Kind::ALL } else { &options.only };
+    let kinds: &[Kind] = match options {
+        Options { at_once: true, .. } => &[],
+        Options { only, .. } if only.is_empty() => &Kind::ALL,
+        Options { only, .. } => only,
+    };
     for kind in kinds {
         rows.insert(kind.name(), storm.attack(&kind.name(), &[*kind]).await?);
     }
@@ -102,7 +109,7 @@ impl Storm<'_> {
         self.honest.take()?;
         let peak = Peak::watch(pid);
         let attacks = kinds.iter().map(|kind| {
-            let count = (kind.count() / usize::from(self.options.divide)).max(100);
+            let count = (kind.count() / usize::from(self.options.divide)).max(32);
             kind.start(self.world, count, time)
         });
         let mut tallies = Vec::new();

@@ -34,7 +34,17 @@ const HASTY: &str = "limits.first_call_timeout_ms = 6000\nlimits.request_timeout
 
 #[test]
 fn attacks_are_turned_away_leave_nothing_behind_and_fail_no_honest_call() {
-    let text = run(&["attack", "--divide", "20", "--seconds", "30", "--counts-only", "--settings", HASTY]);
+    let text = run(&[
+        "attack",
+        "--at-once",
+        "--divide",
+        "20",
+        "--seconds",
+        "20",
+        "--counts-only",
+        "--settings",
+        HASTY,
+    ]);
     assert!(text.contains("nothing is left of it"), "{text}");
 }
 

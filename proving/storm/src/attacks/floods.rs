@@ -1,13 +1,16 @@
 //! Control frames without end, and data that is none.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::{Attack, Tally, add_up, write_and_listen};
 use crate::frames::{DATA, END_HEADERS, HEADERS, PING, call, frame, settings};
 
-/// Frames that are written in one piece.
-const PIECE: usize = 1000;
+/// How long a connection is listened to.
+const LISTEN: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(attack: &Attack) -> Result<Tally> {
     // A call that stays open: a connection without one is closed for that alone.
@@ -24,13 +27,9 @@ pub(super) async fn run(attack: &Attack) -> Result<Tally> {
         let Ok(line) = attack.begin(&[]).await else { continue };
         let (count, until) = (attack.count / 4, attack.until);
         lines.spawn(async move {
-            let bytes = [first, one.repeat(count.div_ceil(PIECE) * PIECE)].concat();
-            let (_, closed) = write_and_listen(
-                line,
-                &bytes,
-                until.min(tokio::time::Instant::now() + std::time::Duration::from_secs(10)),
-            )
-            .await;
+            let bytes = [first, one.repeat(count)].concat();
+            let until = until.min(Instant::now() + LISTEN);
+            let (_, closed) = write_and_listen(line, &bytes, usize::MAX, until).await;
             vec![(what, count), ("closed by the server", usize::from(closed))]
         });
     }

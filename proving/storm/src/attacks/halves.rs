@@ -20,8 +20,8 @@ pub(super) async fn run(attack: &Attack) -> Result<Tally> {
         let bytes: Vec<u8> = (0..calls).flat_map(half).collect();
         let until = attack.until;
         lines.spawn(async move {
-            let (heard, closed) = write_and_listen(line, &bytes, until).await;
-            let answered = heard.frames.get(&HEADERS).copied().unwrap_or_default();
+            let (heard, closed) = write_and_listen(line, &bytes, calls, until).await;
+            let answered = heard.answers();
             vec![
                 ("halves", calls),
                 ("ended by the server", answered),

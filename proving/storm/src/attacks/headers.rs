@@ -30,10 +30,12 @@ pub(super) async fn run(attack: &Attack) -> Result<Tally> {
                 1 => ("far too large", block(400), true),
                 _ => ("without end", without_end(), true),
             };
+            // A connection that must end is listened to until it does.
+            let answers = if must_end { usize::MAX } else { 1 };
             lines.spawn(async move {
-                let (heard, closed) = write_and_listen(line, &bytes, Instant::now() + LISTEN).await;
+                let (heard, closed) = write_and_listen(line, &bytes, answers, Instant::now() + LISTEN).await;
                 let stands = must_end && !closed;
-                let answered = heard.frames.get(&HEADERS).copied().unwrap_or_default();
+                let answered = heard.answers();
                 vec![
                     (what, 1),
                     ("closed by the server", usize::from(closed)),

@@ -30,8 +30,8 @@ pub(super) async fn run(attack: &Attack) -> Result<Tally> {
                 sleep_until(until).await;
                 return vec![("asked without reading", if sent { calls } else { 0 })];
             }
-            let (heard, closed) = write_and_listen(line, &bytes, until).await;
-            let answered = heard.frames.get(&HEADERS).copied().unwrap_or_default();
+            let (heard, closed) = write_and_listen(line, &bytes, usize::MAX, until).await;
+            let answered = heard.answers();
             vec![
                 ("asked without a window", calls),
                 ("answered", answered),

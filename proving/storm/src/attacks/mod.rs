@@ -166,11 +166,24 @@ impl Attack {
     }
 }
 
-/// Writes, and goes on listening until the server closes or the time is over. What it said, and whether it closed.
-async fn write_and_listen(line: TlsStream<TcpStream>, bytes: &[u8], until: Instant) -> (Heard, bool) {
+/// Writes, and goes on listening until the server closes, has answered so many calls, or the time is over. What it said, and
+/// whether it closed.
+async fn write_and_listen(
+    line: TlsStream<TcpStream>,
+    bytes: &[u8],
+    answers: usize,
+    until: Instant,
+) -> (Heard, bool) {
     let (mut reader, mut writer) = tokio::io::split(line);
     let mut heard = Heard::default();
-    let listening = async { while heard.next(&mut reader).await.unwrap_or(false) {} };
+    let listening = async {
+        while heard.next(&mut reader).await.unwrap_or(false) {
+            if heard.answers() >= answers {
+                return false;
+            }
+        }
+        true
+    };
     let talking = async {
         // A server that hangs up in the middle of a sentence is what this is about.
         let _ = writer.write_all(bytes).await;
@@ -178,7 +191,7 @@ async fn write_and_listen(line: TlsStream<TcpStream>, bytes: &[u8], until: Insta
         std::future::pending::<()>().await;
     };
     let closed = tokio::select! {
-        () = listening => true,
+        closed = listening => closed,
         () = talking => false,
         () = tokio::time::sleep_until(until) => false,
     };

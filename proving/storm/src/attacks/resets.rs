@@ -32,7 +32,7 @@ pub(super) async fn run(attack: &Attack) -> Result<Tally> {
             lines.spawn(async move {
                 let (heard, closed) = if n.is_multiple_of(2) {
                     let bytes: Vec<u8> = ids(calls).flat_map(|id| [made(id), reset(id)].concat()).collect();
-                    write_and_listen(line, &bytes, Instant::now() + LISTEN).await
+                    write_and_listen(line, &bytes, usize::MAX, Instant::now() + LISTEN).await
                 } else {
                     late(line, calls).await
                 };

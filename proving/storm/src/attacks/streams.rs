@@ -34,7 +34,8 @@ pub(super) async fn run(attack: &Attack) -> Result<Tally> {
             let bytes: Vec<u8> = ids.flat_map(|id| frame(HEADERS, END_HEADERS, id, &block)).collect();
             opened.fetch_add(BREATH.min(attack.count), Ordering::Relaxed);
             lines.spawn(async move {
-                let (heard, closed) = write_and_listen(line, &bytes, Instant::now() + LISTEN).await;
+                let (heard, closed) =
+                    write_and_listen(line, &bytes, usize::MAX, Instant::now() + LISTEN).await;
                 vec![
                     ("connections", 1),
                     ("closed by the server", usize::from(closed)),
