@@ -24,8 +24,16 @@ pub const POSTGRES: Program = Program {
     package: "postgresql",
 };
 
+/// Redis 6 or later.
+pub const REDIS: Program = Program {
+    name: "Redis",
+    programs: &["redis-server", "redis-cli"],
+    folders: &["/usr/local/bin", "/opt/homebrew/bin"],
+    package: "redis-server",
+};
+
 /// All of them.
-pub const ALL: &[&Program] = &[&POSTGRES];
+pub const ALL: &[&Program] = &[&POSTGRES, &REDIS];
 
 impl Program {
     /// The folder of its programs.

@@ -4,6 +4,8 @@
 mod find;
 mod postgres;
 mod process;
+mod redis;
 
-pub use find::{ALL, POSTGRES, Program};
+pub use find::{ALL, POSTGRES, Program, REDIS};
 pub use postgres::Postgres;
+pub use redis::Redis;

@@ -55,6 +55,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     // The judge of faults reads the database with its own eyes.
     ("rusqlite", &["digota-storage", "digota-faults"]),
     ("tokio-postgres", &["digota-storage"]),
+    ("redis", &["digota-lock"]),
     ("reqwest", &["digota-gateway"]),
     ("axum", &["digota-gateway", "digota"]),
 ];

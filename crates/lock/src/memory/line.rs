@@ -110,6 +110,6 @@ impl Line {
 }
 
 /// `now + span`, where a span of more than a year is a year: an instant that is too far away would panic.
-pub(super) fn after(now: Instant, span: Duration) -> Instant {
+pub(crate) fn after(now: Instant, span: Duration) -> Instant {
     now + span.min(Duration::from_secs(365 * 24 * 3600))
 }
