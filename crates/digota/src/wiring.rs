@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use digota_core::payment::Provider;
-use digota_core::port::{Clock, Gateway, Lock};
+use digota_core::port::{Clock, Gateway};
 use digota_core::shop::{Policy, Ports, Shop};
-use digota_lock::MemoryLock;
 use serde_json::json;
 
 use crate::config::{Account, Settings, Toggle};
@@ -19,13 +18,8 @@ use crate::system::{RandomIds, SystemClock};
 pub(crate) async fn shop(settings: &Settings) -> anyhow::Result<Shop> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = digota_storage::open(&storage(settings)).await.context("cannot open the storage")?;
-    let ports = Ports {
-        store,
-        lock: lock(settings)?,
-        gateways: gateways(settings, &clock)?,
-        clock,
-        ids: Arc::new(RandomIds),
-    };
+    let lock = digota_lock::open(&lock(settings)).await.context("cannot open the lock")?;
+    let ports = Ports { store, lock, gateways: gateways(settings, &clock)?, clock, ids: Arc::new(RandomIds) };
     let policy = Policy {
         order_ttl: Duration::from_secs(settings.order.ttl_s),
         payments_in_flight_max: settings.payments.in_flight_max,
@@ -50,13 +44,20 @@ pub(crate) fn storage(settings: &Settings) -> digota_storage::Config {
     }
 }
 
-fn lock(settings: &Settings) -> anyhow::Result<Arc<dyn Lock>> {
-    match settings.locker.handler.as_str() {
-        "memory" => Ok(MemoryLock::new(MemoryLock::DEFAULT_TTL)),
-        other => bail!(
-            "locker.handler {other:?} is not built into this digota; there are: {}",
-            digota_lock::ADAPTERS.join(", ")
-        ),
+/// How nodes take turns.
+pub(crate) fn lock(settings: &Settings) -> digota_lock::Config {
+    let locker = &settings.locker;
+    digota_lock::Config {
+        handler: locker.handler.clone(),
+        address: locker.address.as_ref().map(|address| address.expose().to_owned()).unwrap_or_default(),
+        username: locker.username.clone().unwrap_or_default(),
+        password: locker.password.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default(),
+        database: locker.database,
+        prefix: locker.prefix.clone(),
+        tls: digota_lock::Tls {
+            on: locker.tls.map(|tls| tls == Toggle::On),
+            authority: locker.tls_ca.clone(),
+        },
     }
 }
 

@@ -90,10 +90,22 @@ section! {
 section! {
     /// How nodes take turns.
     pub(crate) struct Locker {
-        /// The kind of lock: memory is for a single node.
+        /// The kind of lock: memory is for a single node, redis is for several.
         handler: String = "memory".to_owned(),
         /// host:port (several with commas) or URL of the lock server.
         address: Option<Address> = None,
+        /// The user at the lock server.
+        username: Option<String> = None,
+        /// The user's password.
+        password: Option<Secret> = None,
+        /// The number of the database at a redis server.
+        database: Option<u32> = None,
+        /// What the lock's keys at the server begin with; nodes of one shop need the same, other shops another.
+        prefix: String = "digota:".to_owned(),
+        /// Whether the lock server is reached by TLS, its certificate verified; without it, if the address is a rediss:// URL.
+        tls: Option<Toggle> = None,
+        /// The certificates of the CAs that may sign the lock server's, in PEM form; without it, those of the system.
+        tls_ca: Option<PathBuf> = None,
     }
 }
 

@@ -1,31 +1,48 @@
-//! The lock.
+//! The lock: whether its server can be reached, and lets us in.
+
+use digota_lock::{Look, OpenError};
 
 use super::finding::{Check, Fix};
 use super::patient::Patient;
+use crate::config::nearest;
+use crate::wiring;
 
 const NAME: &str = "lock";
 
-pub(super) fn check(patient: &Patient) -> Check {
+/// Looks at the lock, which may take as long as its server does.
+pub(super) async fn check(patient: &Patient) -> Check {
     if !patient.loaded.is_sound("locker") {
         return Check::skipped(NAME, "its settings cannot be used");
     }
-    let handler = patient.settings().locker.handler.as_str();
     let mut check = Check::new(NAME);
-    if !digota_lock::ADAPTERS.contains(&handler) {
-        let known = digota_lock::ADAPTERS.join(", ");
-        let finding = check.error(
-            "locker.handler",
-            format!("{handler:?} is not built into this digota; there are: {known}"),
-        );
-        finding.why("a server does not start without a lock");
-        finding.fix(match patient.settings().storage.handler.as_str() {
-            "sqlite" => patient.set("locker.handler", "memory"),
-            _ => Fix::Do("name one that there is, or install a digota that has this one".to_owned()),
-        });
+    match digota_lock::look(&wiring::lock(patient.settings())).await {
+        Ok(look) => found(patient, look, &mut check),
+        Err(error) => failed(patient, &error, &mut check),
     }
-    check.seen = match handler {
-        "memory" => "memory: for a single node".to_owned(),
-        other => other.to_owned(),
-    };
     check
+}
+
+fn found(patient: &Patient, look: Look, check: &mut Check) {
+    check.seen = format!("{}: {}", patient.settings().locker.handler, look.seen);
+    for doubt in look.doubts {
+        let finding = check.warn(doubt.about, doubt.what);
+        finding.why(doubt.why);
+        finding.fix(Fix::Do(doubt.fix.to_owned()));
+    }
+}
+
+fn failed(patient: &Patient, error: &OpenError, check: &mut Check) {
+    let handler = patient.settings().locker.handler.as_str();
+    let OpenError::UnknownHandler { .. } = error else {
+        let finding = check.error("locker.address", error.to_string());
+        finding.why("a server does not start without its lock");
+        finding.fix(Fix::Do(
+            "see that its server is up, and that address, user, password and database are right".to_owned(),
+        ));
+        return;
+    };
+    let finding = check.error("locker.handler", error.to_string());
+    finding.why("a server does not start without a lock");
+    let meant = nearest(handler, digota_lock::ADAPTERS.iter().copied()).unwrap_or_default();
+    finding.fix(patient.set("locker.handler", meant));
 }

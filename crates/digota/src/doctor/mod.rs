@@ -78,7 +78,7 @@ async fn examine(patient: &Patient) -> Vec<Check> {
         clients::check(patient),
         port::check(patient, &storage).await,
         storage::check(patient, &storage),
-        lock::check(patient),
+        lock::check(patient).await,
         gateways::check(patient, &gateways),
         clock::check(patient, &storage, &gateways),
         limits::check(patient),

@@ -1,5 +1,7 @@
 //! Where the servers are, and as whom we come.
 
+use std::path::Path;
+
 use redis::io::tcp::TcpSettings;
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, TlsCertificates};
 
@@ -8,6 +10,9 @@ use crate::Config;
 
 /// The port where an address names none.
 const PORT: u16 = 6379;
+
+/// How a certificate begins in a PEM file.
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// Where one server is.
 #[derive(Clone)]
@@ -21,10 +26,7 @@ pub(super) struct Host {
 
 /// The servers that the configuration names, in its order.
 pub(super) fn read(config: &Config) -> Result<Vec<Host>, OpenError> {
-    let authority = match &config.tls.authority {
-        Some(path) => Some(std::fs::read(path).map_err(|error| OpenError::Authority { path: path.clone(), why: error.to_string() })?),
-        None => None,
-    };
+    let authority = config.tls.authority.as_deref().map(certificates).transpose()?;
     let hosts = entries(&config.address).into_iter().map(|entry| {
         let info = info(entry, config)?;
         let is_plain = matches!(info.addr(), ConnectionAddr::Tcp(host, _) if !is_near(host));
@@ -46,6 +48,15 @@ pub(super) fn read(config: &Config) -> Result<Vec<Host>, OpenError> {
     });
     let hosts = hosts.collect::<Result<Vec<_>, _>>()?;
     if hosts.is_empty() { Err(OpenError::Address("it names no host".into())) } else { Ok(hosts) }
+}
+
+/// The text of a file of certificates.
+fn certificates(path: &Path) -> Result<Vec<u8>, OpenError> {
+    let refused = |why: String| OpenError::Authority { path: path.to_owned(), why };
+    let text = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
+    // Without one nobody would be trusted, and nobody would know why.
+    let is_some = text.windows(BEGIN.len()).any(|part| part == BEGIN);
+    if is_some { Ok(text) } else { Err(refused("there is no certificate in it".to_owned())) }
 }
 
 /// `a:1,b:2` is two, and so is `redis://a,rediss://b`. A password may have commas.

@@ -64,8 +64,8 @@ pub(super) struct Answer {
 }
 
 impl Link {
-    /// Connects.
-    pub(super) async fn open(hosts: Vec<Host>) -> Result<Arc<Self>, Refusal> {
+    /// Connects, and sees that we may run scripts on this key.
+    pub(super) async fn open(hosts: Vec<Host>, key: &str) -> Result<Arc<Self>, Refusal> {
         let down = State::Down { since: Instant::now(), why: "not connected yet".to_owned() };
         let link = Arc::new_cyclic(|this| Self {
             hosts,
@@ -75,7 +75,8 @@ impl Link {
             connections: AtomicU64::new(0),
             this: this.clone(),
         });
-        let session = link.connect().await?;
+        let (mut session, host) = link.connect().await?;
+        may_run_scripts(&mut session.connection, host, key).await?;
         link.state.send_replace(State::Up(session));
         Ok(link)
     }
@@ -144,12 +145,12 @@ impl Link {
         }
     }
 
-    async fn connect(&self) -> Result<Session, Refusal> {
+    async fn connect(&self) -> Result<(Session, &Host), Refusal> {
         let mut refusals = Vec::new();
         for host in &self.hosts {
             let number = self.connections.fetch_add(1, Ordering::Relaxed);
             match connect(host, self.push(number)).await {
-                Ok(connection) => return Ok(Session { connection, number }),
+                Ok(connection) => return Ok((Session { connection, number }, host)),
                 Err(refusal) => refusals.push(refusal),
             }
         }
@@ -193,6 +194,18 @@ pub(super) async fn connect(
     }
 }
 
+/// Reads a key by a script, as taking a name does.
+pub(super) async fn may_run_scripts(
+    connection: &mut MultiplexedConnection,
+    host: &Host,
+    key: &str,
+) -> Result<(), Refusal> {
+    let mut eval = redis::cmd("EVAL");
+    eval.arg("return redis.call('GET', KEYS[1])").arg(1).arg(key);
+    let read = eval.query_async::<Value>(connection).await;
+    read.map(drop).map_err(|error| Refusal::of(&host.name, &error))
+}
+
 async fn reconnect(link: Weak<Link>) {
     let [mut pause, longest] = PAUSES;
     loop {
@@ -200,7 +213,7 @@ async fn reconnect(link: Weak<Link>) {
         pause = longest.min(pause * 2);
         let Some(link) = link.upgrade() else { return };
         match link.connect().await {
-            Ok(session) => {
+            Ok((session, _)) => {
                 tracing::info!("the lock service can be reached again");
                 link.state.send_replace(State::Up(session));
                 return link.bells.ring_all();

@@ -6,7 +6,7 @@ use redis::aio::MultiplexedConnection;
 use redis::RedisResult;
 
 use super::error::{OpenError, Refusal};
-use super::{address, link};
+use super::{address, fence_key, link};
 use crate::{Config, Doubt, Look};
 
 /// Looks at the configured servers and changes nothing.
@@ -28,7 +28,9 @@ pub async fn look(config: &Config) -> Result<Look, OpenError> {
     let Some((host, mut connection)) = found else {
         return Err(Refusal::sum(refusals).open_error());
     };
-    may_run_scripts(&mut connection, &config.prefix).await.map_err(|error| Refusal::of(&host.name, &error).open_error())?;
+    link::may_run_scripts(&mut connection, &host, &fence_key(&config.prefix))
+        .await
+        .map_err(Refusal::open_error)?;
     look.seen = host.name.clone();
     if host.is_overheard {
         look.doubts.push(Doubt {
@@ -46,13 +48,6 @@ pub async fn look(config: &Config) -> Result<Look, OpenError> {
         look.doubts.extend(evicts(&info));
     }
     Ok(look)
-}
-
-/// Reads the fence by a script, as taking a name does.
-async fn may_run_scripts(connection: &mut MultiplexedConnection, prefix: &str) -> RedisResult<()> {
-    let mut eval = redis::cmd("EVAL");
-    eval.arg("return redis.call('GET', KEYS[1])").arg(1).arg(format!("{prefix}fence"));
-    eval.query_async::<redis::Value>(connection).await.map(drop)
 }
 
 async fn info(connection: &mut MultiplexedConnection) -> RedisResult<String> {

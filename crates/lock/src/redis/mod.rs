@@ -82,13 +82,14 @@ impl RedisLock {
     pub async fn open(config: &Config, pace: Pace) -> Result<Arc<Self>, OpenError> {
         let hosts = address::read(config)?;
         let database = hosts[0].client.get_connection_info().redis_settings().db();
+        let fence_key = fence_key(&config.prefix);
         let node = Node {
-            link: Link::open(hosts).await.map_err(error::Refusal::open_error)?,
+            link: Link::open(hosts, &fence_key).await.map_err(error::Refusal::open_error)?,
             pace,
             id: format!("{:032x}", rand::random::<u128>()),
             tokens: AtomicU64::new(0),
             fence: AtomicU64::new(0),
-            fence_key: format!("{}fence", config.prefix),
+            fence_key,
             prefix: config.prefix.clone(),
             database,
         };
@@ -137,6 +138,11 @@ impl Node {
     fn note_fence(&self, fence: u64) {
         self.fence.fetch_max(fence, Ordering::Relaxed);
     }
+}
+
+/// Where the fence is counted.
+fn fence_key(prefix: &str) -> String {
+    format!("{prefix}fence")
 }
 
 /// Between half of a span and all of it, so that nodes don't keep step.

@@ -107,7 +107,7 @@ async fn a_lock_that_there_is_not() {
     let mut stage = Stage::healthy().await;
     stage.variables.insert("DIGOTA_LOCKER_HANDLER".into(), "memcached".into());
     stage.variables.insert("DIGOTA_LOCKER_ADDRESS".into(), "127.0.0.1:11211".into());
-    stage.assert_found("error", "locker.handler", &["is not built into this digota"]);
+    stage.assert_found("error", "locker.handler", &["there is no lock handler", "memory, redis"]);
     stage.follow_the_advice();
     stage.serve().await;
 }
