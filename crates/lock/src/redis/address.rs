@@ -34,7 +34,10 @@ pub(super) fn read(config: &Config) -> Result<Vec<Host>, OpenError> {
         let name = info.addr().to_string();
         let client = match info.addr() {
             ConnectionAddr::TcpTls { .. } => {
-                Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: authority.clone() })
+                // The client asks the process which cryptography to use. It may have been told already.
+                let _told = rustls::crypto::aws_lc_rs::default_provider().install_default();
+                let certificates = TlsCertificates { client_tls: None, root_cert: authority.clone() };
+                Client::build_with_tls(info, certificates)
             }
             _ => Client::open(info),
         };
