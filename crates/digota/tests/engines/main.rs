@@ -4,24 +4,34 @@
 use std::sync::{Arc, OnceLock};
 
 use digota_conformance::Trial;
-use digota_servers::{POSTGRES, Postgres};
+use digota_servers::{POSTGRES, Postgres, REDIS, Redis};
+use digota_storage::Config;
 
 #[expect(dead_code, unused_imports, reason = "shared with the stories of `it`, which use all of it")]
 #[path = "../it/harness/mod.rs"]
 mod harness;
+mod rush;
 mod stories;
 
 use stories::Engine;
 
 fn main() {
-    let server = Arc::new(OnceLock::new());
-    let engine = move || {
-        let server = server.get_or_init(|| Postgres::start().unwrap());
-        Engine { storage: postgres(server) }
-    };
-    let trials = trials("stories::postgres", engine);
-    digota_conformance::run(digota_conformance::without(trials, POSTGRES.folder().err()));
+    let servers: Servers = Arc::default();
+    let alone = Arc::clone(&servers);
+    // Each node has a lock of its own, which excludes nobody at the other.
+    let without_lock = trials("stories::postgres", move || postgres(&alone));
+    let mut all = digota_conformance::without(without_lock, POSTGRES.folder().err());
+    let with_redis = trials("stories::postgres_and_redis", move || Engine {
+        locker: redis(&servers),
+        ..postgres(&servers)
+    });
+    let missing = POSTGRES.folder().and(REDIS.folder()).err();
+    all.extend(digota_conformance::without(with_redis, missing));
+    digota_conformance::run(all);
 }
+
+/// Started by the first who needs them, stopped with the last test.
+type Servers = Arc<(OnceLock<Postgres>, OnceLock<Redis>)>;
 
 /// The stories on an engine; `engine` makes an empty one for each.
 fn trials(prefix: &str, engine: impl Fn() -> Engine + Clone + Send + 'static) -> Vec<Trial> {
@@ -36,13 +46,30 @@ fn trials(prefix: &str, engine: impl Fn() -> Engine + Clone + Send + 'static) ->
     stories::ALL.iter().map(trial).collect()
 }
 
-/// The section of a server's settings for a database of its own.
-fn postgres(server: &Postgres) -> String {
-    format!(
+/// A database of its own.
+fn postgres(servers: &Servers) -> Engine {
+    let server = servers.0.get_or_init(|| Postgres::start().unwrap());
+    let config = Config {
+        handler: "postgresql".into(),
+        address: vec![server.address()],
+        username: Postgres::USER.into(),
+        password: server.password().into(),
+        database: server.database().unwrap(),
+        ..Config::default()
+    };
+    let storage = format!(
         "[storage]\nhandler = \"postgresql\"\naddress = \"{}\"\nusername = \"{}\"\npassword = \"{}\"\ndatabase = \"{}\"\n",
+        config.address[0], config.username, config.password, config.database
+    );
+    Engine { storage, locker: String::new(), config }
+}
+
+/// The section of a server's settings for locks with keys of their own.
+fn redis(servers: &Servers) -> String {
+    let server = servers.1.get_or_init(|| Redis::start().unwrap());
+    format!(
+        "[locker]\nhandler = \"redis\"\naddress = \"{}\"\nprefix = \"{}\"\n",
         server.address(),
-        Postgres::USER,
-        server.password(),
-        server.database().unwrap()
+        server.prefix()
     )
 }

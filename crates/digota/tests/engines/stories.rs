@@ -13,11 +13,16 @@ use crate::harness::{Client, Gateway, Sandbox, Server, Setup, assert_refused, mo
 pub(crate) struct Engine {
     /// The section of their settings.
     pub(crate) storage: String,
+    /// The section on how they take turns; each by itself if empty.
+    pub(crate) locker: String,
+    /// The storage, for who looks at it from outside.
+    pub(crate) config: digota_storage::Config,
 }
 
 impl Engine {
-    async fn node(&self, gateway: Gateway) -> Server {
-        Server::with(Setup { storage: self.storage.clone(), gateway, ..Setup::default() }).await
+    pub(crate) async fn node(&self, gateway: Gateway) -> Server {
+        let storage = format!("{}\n{}", self.storage, self.locker);
+        Server::with(Setup { storage, gateway, ..Setup::default() }).await
     }
 }
 
@@ -28,6 +33,10 @@ pub(crate) const ALL: &[(&str, Story)] = &[
     ("an_order_is_paid_and_returned", |engine| Box::pin(an_order_is_paid_and_returned(engine))),
     ("a_shop_survives_its_server", |engine| Box::pin(a_shop_survives_its_server(engine))),
     ("two_nodes_sell_what_there_is", |engine| Box::pin(two_nodes_sell_what_there_is(engine))),
+    ("two_nodes_charge_an_order_once", |engine| Box::pin(two_nodes_charge_an_order_once(engine))),
+    ("a_rush_on_one_sku_sells_every_piece", |engine| {
+        Box::pin(crate::rush::a_rush_on_one_sku_sells_every_piece(engine))
+    }),
 ];
 
 async fn an_order_is_paid_and_returned(engine: Engine) {
@@ -94,7 +103,28 @@ async fn two_nodes_sell_what_there_is(engine: Engine) {
     }
 }
 
-async fn left(shop: &Client, sku: &str) -> i64 {
+/// A buyer who is impatient asks both nodes, several times, and pays once.
+async fn two_nodes_charge_an_order_once(engine: Engine) {
+    let sandbox = Sandbox::start(&["--delay-ms", "50"]).await;
+    let nodes =
+        [engine.node(Gateway::At(sandbox.url())).await, engine.node(Gateway::At(sandbox.url())).await];
+    let shops = [nodes[0].shop().await, nodes[1].shop().await];
+    let sku = shops[0].sku(50).await;
+    let buy = |_| async {
+        let order = shops[0].order(&sku, 1).await;
+        let outcomes = join_all((0..6).map(|n| shops[n % 2].pay(&order))).await;
+        // Who joins a payment has its outcome; who comes later is told that it is paid, or to come again.
+        assert!(outcomes.iter().any(Result::is_ok), "{outcomes:?}");
+        for refused in outcomes.into_iter().filter_map(Result::err) {
+            assert!([Code::FailedPrecondition, Code::Aborted].contains(&refused.code()), "{refused:?}");
+        }
+    };
+    join_all((0..20).map(buy)).await;
+    assert_eq!(moved(&sandbox.journal().await), vec![i64::try_from(sku.price).unwrap(); 20]);
+    assert_eq!(left(&shops[1], &sku.id).await, 30);
+}
+
+pub(crate) async fn left(shop: &Client, sku: &str) -> i64 {
     let request = skupb::GetRequest { id: sku.to_owned() };
     shop.skus().get(request).await.unwrap().into_inner().inventory.unwrap().quantity
 }

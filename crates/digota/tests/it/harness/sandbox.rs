@@ -61,7 +61,12 @@ impl Sandbox {
 
     /// Its record.
     pub(crate) async fn journal(&self) -> Vec<Entry> {
-        read(&self.http("GET", "/v1/journal").await)
+        read(&self.record().await)
+    }
+
+    /// Its record as it was written.
+    pub(crate) async fn record(&self) -> String {
+        self.http("GET", "/v1/journal").await
     }
 
     /// The buyer passes or fails the challenge at this URL.
