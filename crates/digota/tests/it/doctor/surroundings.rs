@@ -113,6 +113,16 @@ async fn a_lock_that_there_is_not() {
 }
 
 #[tokio::test]
+async fn a_lock_whose_server_does_not_answer() {
+    let mut stage = Stage::healthy().await;
+    let place = format!("127.0.0.1:{}", free_port());
+    stage.variables.insert("DIGOTA_LOCKER_HANDLER".into(), "redis".into());
+    stage.variables.insert("DIGOTA_LOCKER_ADDRESS".into(), format!("redis://:hunter2@{place}"));
+    let found = stage.assert_found("error", "locker.address", &["no Redis server can be used", &place]);
+    assert!(!format!("{found:?}").contains("hunter2"));
+}
+
+#[tokio::test]
 async fn a_gateway_that_does_not_answer() {
     let mut stage = Stage::healthy().await;
     let place = format!("127.0.0.1:{}", free_port());
