@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use digota_core::Error;
@@ -63,9 +64,12 @@ pub fn bug(cause: &str) -> Status {
     plain(Code::Internal, "INTERNAL", format!("internal error {id}"), [("id".to_owned(), id)])
 }
 
-/// More calls are being worked on than the operator allows.
+/// More calls are being worked on than the operator allows. Made once: a server that has too much to do says it often.
 pub fn overloaded() -> Status {
-    of(Error::Overloaded { what: "the server".into(), retry_after: Duration::from_millis(200) })
+    static OVERLOADED: LazyLock<Status> = LazyLock::new(|| {
+        of(Error::Overloaded { what: "the server".into(), retry_after: Duration::from_millis(200) })
+    });
+    OVERLOADED.clone()
 }
 
 /// The request is larger than the operator allows; it was not read.

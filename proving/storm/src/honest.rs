@@ -96,11 +96,18 @@ async fn get(channel: Channel, sku: &str) -> Result<(), Status> {
 
 /// Makes an order of one piece.
 pub(crate) async fn order(channel: Channel, sku: &str) -> Result<(), Status> {
+    OrderServiceClient::new(channel).create(timed(new_order(sku))).await.map(|_| ())
+}
+
+/// An order of one piece.
+pub(crate) fn new_order(sku: &str) -> orderpb::NewRequest {
     let line =
         OrderItem { r#type: Type::Sku.into(), quantity: 1, parent: sku.to_owned(), ..OrderItem::default() };
-    let currency = Currency::Usd.into();
-    let request = orderpb::NewRequest { currency, items: vec![line], ..orderpb::NewRequest::default() };
-    OrderServiceClient::new(channel).create(timed(request)).await.map(|_| ())
+    orderpb::NewRequest {
+        currency: Currency::Usd.into(),
+        items: vec![line],
+        ..orderpb::NewRequest::default()
+    }
 }
 
 fn timed<T>(message: T) -> tonic::Request<T> {

@@ -11,6 +11,7 @@ mod honest;
 mod line;
 mod overload;
 mod pulse;
+mod raw;
 mod report;
 mod storm;
 mod world;

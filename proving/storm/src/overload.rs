@@ -6,30 +6,40 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use bytes::Bytes;
 use clap::{Args, ValueEnum};
-use digota_proto::orderpb;
-use digota_proto::orderpb::order_service_client::OrderServiceClient;
+use digota_proto::{orderpb, paymentpb};
 use hdrhistogram::Histogram;
+use http::uri::PathAndQuery;
+use prost::Message;
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
+use tonic::client::Grpc;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::honest::{Market, latencies, order, record};
+use crate::honest::{Market, latencies, new_order, order, record};
 use crate::pulse::Pulse;
+use crate::raw::Raw;
 use crate::report;
 use crate::world::World;
 
 /// The least share of the peak that must be served in an overload, in per cent.
 const GOODPUT_MIN: u64 = 80;
+/// The share of calls that clients may hold back, in per cent; otherwise it was less than it should be.
+const HELD_BACK_MAX: u64 = 5;
 /// How long a refusal may take, but for one in a hundred.
 const REFUSAL_MAX: Duration = Duration::from_millis(50);
 /// How soon after an overload calls must be answered as before it.
 const RECOVERY_MAX: Duration = Duration::from_secs(10);
 /// How much more memory the server may hold in an overload, in KiB.
 const MORE_MEMORY_KIB: u64 = 512 * 1024;
+/// The largest reply that a client takes.
+const REPLY_MAX: usize = 16 << 20;
+/// Calls that a client has under way on a connection; others it keeps to itself, as HTTP/2 tells it to.
+const CALLS_PER_CONNECTION: usize = 100;
 /// How long a client waits.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -46,8 +56,8 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 10)]
     seconds: u64,
     /// Calls at once where the peak is measured
-    #[arg(long, default_value_t = 64)]
-    at_once: usize,
+    #[arg(long)]
+    at_once: Option<usize>,
     /// Connections; a client may have 64
     #[arg(long, default_value_t = 48)]
     connections: usize,
@@ -66,47 +76,90 @@ pub(crate) struct Options {
 }
 
 /// What is called.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// A page of 200 orders: the processor
+    /// A page of all orders: the processors
     List,
+    /// A payment at a gateway that takes 200 ms, of which 256 may be under way: room
+    Charge,
     /// A new order: the storage
     Order,
 }
 
 impl What {
-    async fn call(self, channel: Channel, sku: &str) -> Result<(), Status> {
+    /// What the server must be for it: lines for its settings, and how long its gateway takes.
+    fn server(self) -> (&'static str, Duration) {
         match self {
-            What::Order => order(channel, sku).await,
-            What::List => {
-                let mut request =
-                    tonic::Request::new(orderpb::ListRequest { limit: 200, ..Default::default() });
-                request.set_timeout(DEADLINE);
-                OrderServiceClient::new(channel).list(request).await.map(|_| ())
-            }
+            What::Charge => ("payments.in_flight_max = 256\n", Duration::from_millis(200)),
+            What::List | What::Order => ("", Duration::ZERO),
         }
+    }
+
+    /// How many are served at once where the peak is measured: what keeps that busy which is short.
+    fn at_once(self) -> usize {
+        if self == What::Charge { 250 } else { 64 }
+    }
+
+    fn path(self) -> PathAndQuery {
+        PathAndQuery::from_static(match self {
+            What::List => "/orderpb.OrderService/List",
+            What::Charge => "/paymentpb.PaymentService/NewCharge",
+            What::Order => "/orderpb.OrderService/New",
+        })
+    }
+
+    fn message(self, sku: &str) -> Bytes {
+        match self {
+            What::List => orderpb::ListRequest { limit: 1000, ..Default::default() }.encode_to_vec(),
+            What::Charge => charge().encode_to_vec(),
+            What::Order => new_order(sku).encode_to_vec(),
+        }
+        .into()
+    }
+}
+
+fn charge() -> paymentpb::ChargeRequest {
+    let card = paymentpb::Card {
+        number: "4242424242424242".to_owned(),
+        expire_month: "12".to_owned(),
+        expire_year: "2040".to_owned(),
+        cvc: "123".to_owned(),
+        r#type: paymentpb::CardType::Visa.into(),
+        ..Default::default()
+    };
+    paymentpb::ChargeRequest {
+        currency: paymentpb::Currency::Usd.into(),
+        total: 1300,
+        card: Some(card),
+        email: "ada@example.com".to_owned(),
+        payment_provider_id: paymentpb::PaymentProviderId::Sandbox.into(),
+        ..Default::default()
     }
 }
 
 /// Overloads, and judges.
 pub(crate) async fn run(options: &Options) -> Result<()> {
-    let world = World::start(options.bin.as_deref(), &options.settings)?;
+    let (lines, gateway) = options.call.server();
+    let world = World::start(options.bin.as_deref(), &format!("{lines}{}", options.settings), gateway)?;
     let market = Market::open(&world.channel()?).await?;
     let channels: Vec<Channel> = (0..options.connections).map(|_| world.channel()).collect::<Result<_>>()?;
-    let crowd = Arc::new(Crowd { what: options.call, market, channels, next: AtomicUsize::new(0) });
-    for _ in 0..options.orders {
-        order(crowd.channel(), &crowd.market.skus[0]).await?;
+    for n in 0..options.orders {
+        order(channels[n % channels.len()].clone(), &market.skus[0]).await?;
     }
+    let (path, message) = (options.call.path(), options.call.message(&market.skus[0]));
+    let crowd = Arc::new(Crowd { path, message, channels, next: AtomicUsize::new(0) });
+    let at_once = options.at_once.unwrap_or(options.call.at_once());
     let seconds = Duration::from_secs(options.seconds);
     let quiet = crowd.latency().await?;
-    let peak = crowd.closed(options.at_once, seconds).await? / options.seconds;
+    let peak = crowd.closed(at_once, seconds).await? / options.seconds;
     ensure!(peak > 0, "nothing was served");
-    println!("peak: {peak} calls/s with {} at once; one call alone takes {quiet:?}", options.at_once);
+    println!("peak: {peak} calls/s with {at_once} at once; one call alone takes {quiet:?}");
     let before = Pulse::of(world.pid())?;
     let seen = crowd.open(peak * options.times, seconds, world.pid()).await?;
     let recovered = crowd.recovery(quiet * 3).await;
     let goodput = seen.served / options.seconds;
     let share = goodput * 100 / peak;
+    let held_back = seen.held_back * 100 / seen.asked.max(1);
     let refusal = Duration::from_micros(seen.refusals.value_at_quantile(0.99));
     let line = json!({
         "peak_per_second": peak, "asked": seen.asked, "asked_per_second": seen.asked / options.seconds,
@@ -137,6 +190,11 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     if recovered.is_none() {
         complaints.push(format!("it had not recovered after {RECOVERY_MAX:?}"));
     }
+    if !options.counts_only && held_back > HELD_BACK_MAX {
+        complaints.push(format!(
+            "the clients held back {held_back} % of the calls: this machine can't ask so much"
+        ));
+    }
     if !options.counts_only && share < GOODPUT_MIN {
         complaints.push(format!("{share} % of the peak were served"));
     }
@@ -150,8 +208,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 
 /// Those who call.
 struct Crowd {
-    what: What,
-    market: Market,
+    path: PathAndQuery,
+    message: Bytes,
     channels: Vec<Channel>,
     next: AtomicUsize,
 }
@@ -159,6 +217,8 @@ struct Crowd {
 /// What became of an overload.
 struct Overload {
     asked: u64,
+    /// Calls that were not sent, since as many were under way as the connections hold.
+    held_back: u64,
     served: u64,
     served_in: Histogram<u64>,
     refusals: Histogram<u64>,
@@ -167,12 +227,14 @@ struct Overload {
 }
 
 impl Crowd {
-    fn channel(&self) -> Channel {
-        self.channels[self.next.fetch_add(1, Ordering::Relaxed) % self.channels.len()].clone()
-    }
-
+    /// Sends the message as it is, and looks at nothing but the status.
     async fn call(&self) -> Result<(), Status> {
-        self.what.call(self.channel(), &self.market.skus[0]).await
+        let index = self.next.fetch_add(1, Ordering::Relaxed) % self.channels.len();
+        let mut client = Grpc::new(self.channels[index].clone()).max_decoding_message_size(REPLY_MAX);
+        client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let mut request = tonic::Request::new(self.message.clone());
+        request.set_timeout(DEADLINE);
+        client.unary(request, self.path.clone(), Raw).await.map(|_| ())
     }
 
     /// How long a call takes that is alone: the slowest of a few.
@@ -212,6 +274,7 @@ impl Crowd {
     async fn open(self: &Arc<Self>, per_second: u64, time: Duration, pid: u32) -> Result<Overload> {
         let seen = Arc::new(Mutex::new(Overload {
             asked: 0,
+            held_back: 0,
             served: 0,
             served_in: latencies()?,
             refusals: latencies()?,
@@ -220,11 +283,15 @@ impl Crowd {
         }));
         let (start, tick) = (Instant::now(), Duration::from_millis(5));
         let until = start + time;
-        let (mut calls, mut asked) = (JoinSet::new(), 0u64);
+        let (mut calls, mut asked, mut held_back) = (JoinSet::new(), 0u64, 0u64);
         while Instant::now() < until {
             let due = per_second * u64::try_from(start.elapsed().as_millis())? / 1000;
             while asked < due {
                 asked += 1;
+                if calls.len() >= self.channels.len() * CALLS_PER_CONNECTION {
+                    held_back += 1;
+                    continue;
+                }
                 let (crowd, seen) = (Arc::clone(self), Arc::clone(&seen));
                 calls.spawn(async move {
                     let since = Instant::now();
@@ -243,7 +310,7 @@ impl Crowd {
         }
         while calls.join_next().await.is_some() {}
         let seen = Arc::try_unwrap(seen).map_err(|_| anyhow::anyhow!("a call is still under way"))?;
-        Ok(Overload { asked, ..seen.into_inner().unwrap_or_else(PoisonError::into_inner) })
+        Ok(Overload { asked, held_back, ..seen.into_inner().unwrap_or_else(PoisonError::into_inner) })
     }
 
     /// How long until ten calls in a row are answered, each within this time.

@@ -54,7 +54,7 @@ pub(crate) struct Options {
 
 /// Attacks, and judges.
 pub(crate) async fn run(options: &Options) -> Result<()> {
-    let world = World::start(options.bin.as_deref(), &options.settings)?;
+    let world = World::start(options.bin.as_deref(), &options.settings, Duration::ZERO)?;
     let market = Market::open(&world.channel()?).await?;
     let channel = world.channel()?;
     for n in 0..ORDERS / usize::from(options.divide) {

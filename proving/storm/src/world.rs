@@ -31,8 +31,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Makes certificates and starts the server with these lines on top of its settings.
-    pub(crate) fn start(bin: Option<&Path>, settings: &str) -> Result<World> {
+    /// Makes certificates and starts the server with these lines on top of its settings, and a gateway that takes so long.
+    pub(crate) fn start(bin: Option<&Path>, settings: &str, gateway: Duration) -> Result<World> {
         let bin = match bin {
             Some(bin) => bin.to_owned(),
             None => std::env::current_exe()?.with_file_name("digota"),
@@ -47,7 +47,7 @@ impl World {
             listed += &lines[lines.find("[[clients]]").context("no lines for the whitelist")?..];
         }
         digota(&bin, &["ca", "issue", STRANGER, "--dir", &certs])?;
-        fs::write(folder.path().join("digota.toml"), text(folder.path(), settings, &listed))?;
+        fs::write(folder.path().join("digota.toml"), text(folder.path(), settings, gateway, &listed))?;
         let log = folder.path().join("server.log");
         let mut server = Command::new(&bin)
             .args(["serve", "--config", "digota.toml"])
@@ -121,12 +121,13 @@ impl Drop for World {
     }
 }
 
-fn text(folder: &Path, settings: &str, listed: &str) -> String {
+fn text(folder: &Path, settings: &str, gateway: Duration, listed: &str) -> String {
     let certs = folder.join("certs");
     let [key, crt, ca] = ["server.key", "server.crt", "ca.crt"].map(|file| certs.join(file));
     format!(
         "address = \"127.0.0.1:0\"\ntls.key = {key:?}\ntls.crt = {crt:?}\ntls.cacrt = {ca:?}\n{settings}\n\
-         [[payment]]\nprovider = \"sandbox\"\n\n{listed}"
+         [[payment]]\nprovider = \"sandbox\"\ndelay_ms = {}\n\n{listed}",
+        gateway.as_millis()
     )
 }
 

@@ -30,6 +30,9 @@ use crate::frames::{Heard, PREFACE, settings};
 use crate::line::Caller;
 use crate::world::{ROGUE, World};
 
+/// How far an attacking process yields to server and honest clients: they would not share a machine.
+const NICE: &str = "10";
+
 /// An attack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
@@ -101,7 +104,7 @@ impl Kind {
     /// Starts it on a running server, as a process that yields to everybody else.
     pub(crate) async fn start(self, world: &World, count: usize, time: Duration) -> Result<Tally> {
         let output = Command::new("nice")
-            .args(["-n", "19"])
+            .args(["-n", NICE])
             .arg(std::env::current_exe()?)
             .args(["assail", &self.name(), "--address", &world.address.to_string()])
             .args(["--count", &count.to_string(), "--seconds", &time.as_secs().to_string(), "--certs"])
