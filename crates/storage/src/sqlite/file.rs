@@ -48,6 +48,13 @@ impl Hold {
     }
 }
 
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is just being started by this one has a copy of it for a moment.
+        let _ = self.file.unlock();
+    }
+}
+
 /// The process that holds the shop at `path` now, if one does. Changes nothing, and holds nothing.
 pub(super) fn holder(path: &Path) -> Result<Option<String>, OpenError> {
     let lock = lock_path(path);
