@@ -131,6 +131,16 @@ impl Share {
         Ok(())
     }
 
+    /// Whether there is a place among the short calls now. Holds none: who is slow to say what it wants keeps nobody out.
+    pub(crate) fn room(&self) -> Result<(), Status> {
+        let crowd = &self.crowd;
+        let place = crowd.calls.now() < crowd.limits.in_flight_max;
+        match place || (self.calls.now() < FEW && crowd.reserve.now() < crowd.limits.in_flight_reserve) {
+            true => Ok(()),
+            false => Err(status::overloaded()),
+        }
+    }
+
     /// A place among the short calls worked on at once.
     pub(crate) fn call(&self) -> Result<Call<'_>, Status> {
         let crowd = &self.crowd;

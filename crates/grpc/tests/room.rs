@@ -17,7 +17,8 @@ use digota_grpc::gate::{Doors, GateLayer, Stranger};
 use digota_grpc::{Crowd, Limits, Line, Reply, Share};
 use http::{Extensions, Request, Response};
 use http_body::Body as _;
-use http_body_util::Full;
+use http_body::Frame;
+use http_body_util::{Full, StreamBody};
 use tokio::sync::watch;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -98,6 +99,14 @@ impl Stage {
         Arc::new(Line::new(self.share(client)))
     }
 
+    /// A call whose message does not come.
+    fn silent(&self, line: &Arc<Line>, path: &str) -> Answer {
+        line.begin_call();
+        let body = StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>());
+        let request = Request::post(path).header("content-type", "application/grpc").body(body).unwrap();
+        self.gate.layer(self.handler.clone(), Arc::clone(line)).call(request)
+    }
+
     /// A call, which goes on as it is polled.
     fn call(&self, line: &Arc<Line>, path: &str, deadline: Option<&str>) -> Answer {
         line.begin_call();
@@ -144,6 +153,8 @@ async fn over_the_limit_a_call_is_refused_at_once_and_a_freed_place_is_used_agai
     assert!(now(&mut calls[0]).await.is_none());
     assert!(now(&mut calls[1]).await.is_none());
     assert_eq!(refused(now(&mut calls[2]).await), overloaded());
+    // Its message is not waited for.
+    assert_eq!(refused(now(&mut stage.silent(&line, GET)).await), overloaded());
     // Who waits for a gateway is not counted.
     assert!(now(&mut stage.call(&line, PAY, None)).await.is_none());
     // Who hangs up gives the place back, and so does who is answered.
@@ -153,6 +164,9 @@ async fn over_the_limit_a_call_is_refused_at_once_and_a_freed_place_is_used_agai
     assert!(!stage.gate.crowd().is_idle());
     go.send(true).unwrap();
     assert!(now(&mut next).await.is_some() && now(&mut calls[0]).await.is_some());
+    assert!(stage.gate.crowd().is_idle());
+    // Where there is room it is waited for, and holds no place.
+    assert!(now(&mut stage.silent(&line, GET)).await.is_none());
     assert!(stage.gate.crowd().is_idle());
 }
 

@@ -107,6 +107,10 @@ where
     let limits = share.limits();
     let (parts, body) = request.into_parts();
     let wait = headers::check(&parts)?;
+    if matches!(rpc.work, Work::Short | Work::Page) {
+        // What would be refused is not read first: in an overload that is most.
+        share.room()?;
+    }
     share.check(rpc)?;
     if rpc.work == Work::Dialogue {
         let place = share.stream()?;
