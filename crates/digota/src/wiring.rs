@@ -23,6 +23,7 @@ pub(crate) async fn shop(settings: &Settings) -> anyhow::Result<Shop> {
     let policy = Policy {
         order_ttl: Duration::from_secs(settings.order.ttl_s),
         payments_in_flight_max: settings.payments.in_flight_max,
+        lease_slack: Duration::from_millis(settings.payments.lease_slack_ms),
         ..Policy::default()
     };
     Ok(Shop::new(ports, policy))

@@ -9,7 +9,7 @@ use super::changes::Changes;
 use super::keys::insist;
 use super::records::decode;
 use super::seen::{Seen, Verdict as Heard};
-use super::settle::{LEASE_SLACK, Open};
+use super::settle::Open;
 use crate::error::{Error, Reason, Refused, Result, in_progress};
 use crate::id::AttemptId;
 use crate::order::OrderStatus;
@@ -150,10 +150,11 @@ impl Shop {
             return Err(busy(open.attempt.lease_until.since(now)));
         }
         // Also where its provider is not configured any more.
-        let lease_end = self.lease_end(open.attempt.provider).unwrap_or_else(|_| now.after(LEASE_SLACK));
+        let slack = self.policy.lease_slack;
+        let lease_end = self.lease_end(open.attempt.provider).unwrap_or_else(|_| now.after(slack));
         let remark = settle.remark(now);
         let note = |attempt: &mut Attempt| attempt.add(remark.clone());
-        let open = self.take_over(open, lease_end, note).await?.ok_or_else(|| busy(LEASE_SLACK))?;
+        let open = self.take_over(open, lease_end, note).await?.ok_or_else(|| busy(slack))?;
         let judged = match settle.verdict {
             Verdict::Succeeded => self.confirmed(&open, settle).await,
             Verdict::Failed => self.denied(&open, settle).await,

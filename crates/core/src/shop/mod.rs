@@ -74,6 +74,9 @@ pub struct Policy {
     pub lock_wait: Duration,
     /// How many payments may wait for gateways at once.
     pub payments_in_flight_max: usize,
+    /// How much longer than its gateway's limit a payment belongs to the node that sends it: room for a slow commit, and for
+    /// clocks that differ. Nothing wrong happens after it, but work may be done twice.
+    pub lease_slack: Duration,
 }
 
 impl Default for Policy {
@@ -82,6 +85,7 @@ impl Default for Policy {
             order_ttl: Duration::from_secs(30 * 60),
             lock_wait: Duration::from_secs(5),
             payments_in_flight_max: 4096,
+            lease_slack: Duration::from_secs(30),
         }
     }
 }

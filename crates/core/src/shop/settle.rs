@@ -38,9 +38,6 @@ pub(super) fn pause(checks: u32) -> Duration {
     Duration::from_secs(CHECKS_S[step])
 }
 
-/// How much longer than the gateway's limit a lease is: room for a slow commit.
-pub(super) const LEASE_SLACK: Duration = Duration::from_secs(30);
-
 /// How often a conclusion is tried again when somebody else changed what it had read.
 pub(super) const TRIES: usize = 20;
 
@@ -48,7 +45,7 @@ impl Shop {
     /// When a lease taken now on a call to this attempt's gateway ends.
     pub(super) fn lease_end(&self, provider: crate::payment::Provider) -> Result<crate::time::Timestamp> {
         let limit = self.gateway(provider)?.capabilities().total_limit;
-        Ok(self.now().after(limit + LEASE_SLACK))
+        Ok(self.now().after(limit + self.policy.lease_slack))
     }
 
     /// Everything about an attempt, as the store has it now.

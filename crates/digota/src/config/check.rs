@@ -128,6 +128,7 @@ fn check_bounds(settings: &Settings, problems: &mut Vec<Problem>) {
     let at_least_one = [
         ("payments.in_flight_max", settings.payments.in_flight_max == 0),
         ("payments.gateway_timeout_ms", settings.payments.gateway_timeout_ms == 0),
+        ("payments.lease_slack_ms", settings.payments.lease_slack_ms == 0),
         ("order.ttl_s", settings.order.ttl_s == 0),
         ("limits.in_flight_max", settings.limits.in_flight_max == 0),
         ("limits.message_bytes_max", settings.limits.message_bytes_max == 0),

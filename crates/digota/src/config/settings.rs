@@ -130,6 +130,9 @@ section! {
         in_flight_max: usize = 4096,
         /// The longest that one call to a gateway may take, in milliseconds.
         gateway_timeout_ms: u64 = 30_000,
+        /// How much longer than gateway_timeout_ms a payment belongs to the node that sends it, in milliseconds; then another node
+        /// may ask the gateway what became of it. Keep it above the difference of the nodes' clocks.
+        lease_slack_ms: u64 = 30_000,
     }
 }
 

@@ -55,6 +55,10 @@ tests! {
     opening::the_servers_certificate_is_verified,
     views::reports_show_moments_as_text,
     wire::a_commit_whose_answer_is_lost_is_found_out,
+    wire::a_commit_that_never_arrives_never_will,
+    wire::a_commit_that_comes_after_its_tombstone_fails,
+    wire::a_line_that_falls_silent_is_given_up,
+    wire::every_commit_ends_known_and_once,
 }
 
 fn main() {
