@@ -139,8 +139,9 @@ impl Running {
             }
             None => None,
         };
+        let node_id = shop.node();
         let janitor = tokio::spawn(look_after(shop, stop.clone()));
-        tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
+        tracing::info!(%address, node = %node_id, version = env!("CARGO_PKG_VERSION"), "serving");
         Ok(Running {
             address,
             settings: settings.stop,

@@ -11,13 +11,13 @@ use digota_proto::orderpb::{GetRequest, NewRequest, Order, PayRequest, ReturnReq
 use digota_proto::paymentpb::payment_service_client::PaymentServiceClient;
 use digota_proto::paymentpb::{Charge, RefundRequest, charge};
 use rand::RngExt;
-use tokio::sync::watch;
 use tokio::time::Instant;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 use uuid::Uuid;
 
+use crate::nodes::Known;
 use crate::world::CLIENT;
 
 /// The deadline that every call carries.
@@ -29,11 +29,11 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// The pause before a request is sent again, in milliseconds.
 const PAUSE_MS: std::ops::Range<u64> = 10..50;
 
-/// The line to whatever server is up.
+/// The line to whatever node is up: where one does not answer, the next one is asked.
 #[derive(Clone)]
 pub(crate) struct Line {
-    channels: watch::Receiver<Arc<Vec<Channel>>>,
-    /// Which of the connections is used.
+    nodes: Known,
+    /// Which of the nodes is asked first, and by which connection.
     index: usize,
     faults: Arc<Faults>,
 }
@@ -57,19 +57,16 @@ pub(crate) enum Ask {
 }
 
 impl Line {
-    pub(crate) fn new(
-        channels: watch::Receiver<Arc<Vec<Channel>>>,
-        index: usize,
-        faults: Arc<Faults>,
-    ) -> Line {
-        Line { channels, index, faults }
+    pub(crate) fn new(nodes: Known, index: usize, faults: Arc<Faults>) -> Line {
+        Line { nodes, index, faults }
     }
 
     /// Sends a request until there is an answer that says what became of it.
     pub(crate) async fn insist(&self, ask: &Ask, key: &str) -> Outcome {
         let give_up = Instant::now() + PATIENCE;
-        loop {
-            let last = match tokio::time::timeout(DEADLINE + GRACE, ask.send(self.channel(), key)).await {
+        for turn in 0.. {
+            let channel = self.channel(turn);
+            let last = match tokio::time::timeout(DEADLINE + GRACE, ask.send(channel, key)).await {
                 Ok(Ok(seen)) => return Outcome::Done(seen),
                 Ok(Err(status)) => match self.read(&status) {
                     Some(no) => return no,
@@ -81,10 +78,11 @@ impl Line {
                 return Outcome::Unknown(last);
             }
             self.faults.resent.fetch_add(1, Ordering::Relaxed);
-            self.look_at(ask).await;
+            self.look_at(ask, turn).await;
             let pause = rand::rng().random_range(PAUSE_MS);
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
+        unreachable!("there is always another turn")
     }
 
     /// A definite no; `None` where the request must be sent again.
@@ -116,7 +114,7 @@ impl Line {
     }
 
     /// Who waits for a payment looks at its order now and then; what it says does not matter here.
-    async fn look_at(&self, ask: &Ask) {
+    async fn look_at(&self, ask: &Ask, turn: usize) {
         let id = match ask {
             Ask::Pay(pay) => pay.id.clone(),
             Ask::Return(back) => back.id.clone(),
@@ -124,12 +122,13 @@ impl Line {
         };
         let mut request = Request::new(GetRequest { id });
         request.set_timeout(GRACE);
-        let _ = tokio::time::timeout(GRACE, OrderServiceClient::new(self.channel()).get(request)).await;
+        let _ = tokio::time::timeout(GRACE, OrderServiceClient::new(self.channel(turn)).get(request)).await;
     }
 
-    fn channel(&self) -> Channel {
-        let channels = self.channels.borrow();
-        channels[self.index % channels.len()].clone()
+    fn channel(&self, turn: usize) -> Channel {
+        let nodes = self.nodes.borrow();
+        let channels = &nodes[(self.index + turn) % nodes.len()].channels;
+        channels[self.index / nodes.len() % channels.len()].clone()
     }
 }
 

@@ -1,6 +1,5 @@
-//! Who follows the events through gRPC: keeps a log of its own, and goes on where it was when the server comes back.
+//! Who follows the events through gRPC: keeps a log of its own, and goes on where it was, at the next node when one is gone.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,12 +10,14 @@ use tokio::sync::watch;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
+use crate::nodes::Known;
+
 /// The pause before a stream that broke is asked for again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Follows whatever server is up.
+/// Follows through whatever node is up.
 pub(crate) struct Follower {
-    channels: watch::Receiver<Arc<Vec<Channel>>>,
+    nodes: Known,
     /// The position at which it is done.
     until: watch::Receiver<Option<i64>>,
     followed: Followed,
@@ -32,21 +33,25 @@ pub(crate) struct Followed {
 
 impl Follower {
     /// Follows until the event at the position that will be told.
-    pub(crate) fn new(
-        channels: watch::Receiver<Arc<Vec<Channel>>>,
-        until: watch::Receiver<Option<i64>>,
-    ) -> Follower {
-        Follower { channels, until, followed: Followed::default(), last: 0 }
+    pub(crate) fn new(nodes: Known, until: watch::Receiver<Option<i64>>) -> Follower {
+        Follower { nodes, until, followed: Followed::default(), last: 0 }
     }
 
     pub(crate) async fn work(mut self) -> Result<Followed> {
-        while !self.is_done() {
-            let channel = self.channels.borrow_and_update()[0].clone();
-            let mut channels = self.channels.clone();
+        for turn in 0.. {
+            if self.is_done() {
+                break;
+            }
+            let (index, node) = {
+                let nodes = self.nodes.borrow_and_update();
+                let index = turn % nodes.len();
+                (index, nodes[index].clone())
+            };
+            let mut nodes = self.nodes.clone();
             tokio::select! {
-                broken = self.stream(channel) => broken?,
-                // The old server is gone, whether or not its connection knows.
-                Ok(()) = channels.changed() => {}
+                broken = self.stream(node.channels[0].clone()) => broken?,
+                // The old process is gone, whether or not its connection knows.
+                Ok(_) = nodes.wait_for(|nodes| nodes[index].life != node.life) => {}
             }
             tokio::time::sleep(PAUSE).await;
         }

@@ -15,10 +15,12 @@ use tokio::sync::{Barrier, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::books::Storage;
 use crate::client::{self, Faults, Line};
 use crate::follower::Follower;
 use crate::kill::digota;
 use crate::market::{GOOD, Market, new_order, pay_request, total};
+use crate::nodes::Nodes;
 use crate::report;
 use crate::world::{Beside, Gateway, World};
 
@@ -44,6 +46,9 @@ pub(crate) struct Options {
     /// The sandbox is a process of its own, and takes its share of the processors
     #[arg(long)]
     beside: bool,
+    /// Where the shop is kept
+    #[arg(long, value_enum, default_value = "sqlite")]
+    storage: Storage,
     /// The digota to sell with; without it, the one beside this program
     #[arg(long, value_name = "PATH")]
     bin: Option<PathBuf>,
@@ -64,6 +69,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let share = paid_per_second * 100 / ideal.max(1);
     let line = json!({
         "payers": payers, "stock": stock, "delay_ms": delay_ms, "sandbox_beside": options.beside,
+        "storage": format!("{:?}", options.storage).to_lowercase(),
         "sold_out_after_ms": last.as_millis(), "pay_p50_ms": waits[waits.len() / 2], "pay_max_ms": waits.last(),
         "paid_per_second": paid_per_second, "concurrency_by_latency": ideal, "share_percent": share,
         "requests_resent": played.resent, "violations": violations.len(),
@@ -91,13 +97,11 @@ async fn play(options: &Options) -> Result<Played> {
         true => Gateway::Beside(Beside { delay_ms, jitter_ms: 0, lost: "0", seed: 0 }),
         false => Gateway::Inside { delay_ms },
     };
-    let world = World::build(&digota(options.bin.as_deref())?, &gateway).await?;
-    let server = world.serve().await?;
-    let channels = Arc::new(world.connect(&server, payers.div_ceil(PAYERS_PER_CONNECTION))?);
-    let market = Market::open(&channels[0], &[Some(i64::try_from(stock)?)]).await?;
-    let (_publish, channels) = watch::channel(channels);
+    let world = World::build(&digota(options.bin.as_deref())?, &gateway, options.storage).await?;
+    let nodes = Nodes::start(&world, 1, payers.div_ceil(PAYERS_PER_CONNECTION)).await?;
+    let market = Market::open(&nodes.first(), &[Some(i64::try_from(stock)?)]).await?;
     let faults = Arc::new(Faults::default());
-    let line = |index| Line::new(channels.clone(), index, Arc::clone(&faults));
+    let line = |index| Line::new(nodes.known(), index, Arc::clone(&faults));
     let sale = Arc::new(Sale::prepare(&market, stock + payers, line).await?);
     eprintln!("{} orders are made", sale.orders.len());
     let sold = sell(&sale, payers, line).await?;
@@ -105,10 +109,10 @@ async fn play(options: &Options) -> Result<Played> {
     let faults = faults.internal.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let history =
         History { skus: market.skus.clone(), orders: sale.with(sold.calls), faults, ..History::default() };
-    let (_last, told) = watch::channel(Some(world.last_event()?));
-    let followed = Follower::new(channels, told).work().await.context("who follows the events")?;
-    server.stop().await.context("the server")?;
-    let books = world.books()?;
+    let (_last, told) = watch::channel(Some(world.store.last_event()?));
+    let followed = Follower::new(nodes.known(), told).work().await.context("who follows the events")?;
+    nodes.stop_all().await.context("the server")?;
+    let books = world.store.books()?;
     let (folder, journal) = world.close().await?;
     Ok(Played {
         evidence: Evidence { history, journal, books, events: followed.events },

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use digota_oracle::history::History;
 use digota_oracle::{Evidence, When, judge};
@@ -15,15 +15,15 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tonic::transport::Channel;
 
+use crate::books::Storage;
 use crate::client::{Faults, Line};
 use crate::follower::{Followed, Follower};
 use crate::market::Market;
+use crate::nodes::Nodes;
 use crate::payer::{CARDS, Payer};
-use crate::process::Process;
 use crate::report;
-use crate::tally::{Kills, Tally};
+use crate::tally::{Gap, Kills, Tally};
 use crate::world::{Beside, Gateway, World};
 
 /// A server is killed at a random moment of this many milliseconds after it serves.
@@ -52,6 +52,12 @@ pub(crate) struct Options {
     /// How many clients pay at once
     #[arg(long, default_value_t = 32)]
     payers: usize,
+    /// Where the shop is kept
+    #[arg(long, value_enum, default_value = "sqlite")]
+    storage: Storage,
+    /// How many nodes serve it; one of them is killed at a time
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    nodes: u8,
     /// Where chance starts; without it, anywhere
     #[arg(long)]
     seed: Option<u64>,
@@ -66,7 +72,12 @@ pub(crate) struct Options {
 /// Kills, waits for rest, and judges.
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
-    eprintln!("kill: {} kills, {} payers, seed {seed}", options.kills, options.payers);
+    let Options { kills, payers, storage, nodes, .. } = options;
+    ensure!(
+        *nodes == 1 || *storage != Storage::Sqlite,
+        "a file is for one node; --storage postgresql is for more"
+    );
+    eprintln!("kill: {kills} kills, {payers} payers, {storage:?}, {nodes} nodes, seed {seed}");
     let started = Instant::now();
     let played = play(options, seed).await?;
     let mut violations = judge(&played.evidence, When::AtRest);
@@ -81,6 +92,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     }
     line["seed"] = seed.into();
     line["payers"] = options.payers.into();
+    line["storage"] = format!("{storage:?}").to_lowercase().into();
+    line["nodes"] = (*nodes).into();
     if options.json {
         println!("{line}");
     }
@@ -102,31 +115,30 @@ struct Played {
 async fn play(options: &Options, seed: u64) -> Result<Played> {
     let (delay_ms, jitter_ms) = GATEWAY_MS;
     let gateway = Gateway::Beside(Beside { delay_ms, jitter_ms, lost: LOST, seed });
-    let world = World::build(&digota(options.bin.as_deref())?, &gateway).await?;
-    let server = world.serve().await?;
-    let channels = Arc::new(world.connect(&server, CONNECTIONS)?);
-    let market = Arc::new(Market::open(&channels[0], &QUANTITIES).await?);
-    let (publish, line) = watch::channel(channels);
+    let world = World::build(&digota(options.bin.as_deref())?, &gateway, options.storage).await?;
+    let mut nodes = Nodes::start(&world, options.nodes.into(), CONNECTIONS).await?;
+    let market = Arc::new(Market::open(&nodes.first(), &QUANTITIES).await?);
     let faults = Arc::new(Faults::default());
     let mut payers = JoinSet::new();
     for index in 0..options.payers {
-        let line = Line::new(line.clone(), index, Arc::clone(&faults));
+        let line = Line::new(nodes.known(), index, Arc::clone(&faults));
         payers.spawn(Payer::new(index, seed, Arc::clone(&market), line).work());
     }
     let (until, told) = watch::channel(None);
-    let follower = tokio::spawn(Follower::new(line.clone(), told).work());
-    let mut killer = Killer::new(&world, publish, &market);
-    let server = killer.kill(options.kills, StdRng::seed_from_u64(seed), server).await?;
+    let follower = tokio::spawn(Follower::new(nodes.known(), told).work());
+    let mut killer = Killer::new(&world, &mut nodes, &market);
+    killer.kill(options.kills, StdRng::seed_from_u64(seed)).await?;
+    let kills = killer.kills;
     tokio::time::sleep(AFTERMATH).await;
     let history = finish(payers, &market, &faults).await?;
     rest(&world).await?;
-    until.send_replace(Some(world.last_event()?));
+    until.send_replace(Some(world.store.last_event()?));
     let followed =
         tokio::time::timeout(REST, follower).await.context("the events do not come to an end")??;
     let Followed { events, streams } = followed.context("who follows the events")?;
-    let kills = Kills { streams, ..killer.kills };
-    server.stop().await.context("the server")?;
-    let books = world.books()?;
+    let kills = Kills { streams, ..kills };
+    nodes.stop_all().await.context("the servers")?;
+    let books = world.store.books()?;
     let (folder, journal) = world.close().await?;
     let evidence = Evidence { history, journal, books, events };
     let tally = Tally::count(&evidence, &kills, faults.resent.load(Ordering::Relaxed));
@@ -141,36 +153,36 @@ pub(crate) fn digota(bin: Option<&Path>) -> Result<PathBuf> {
     }
 }
 
-struct Killer<'a> {
-    world: &'a World,
-    publish: watch::Sender<Arc<Vec<Channel>>>,
+struct Killer<'a, 'w> {
+    world: &'w World,
+    nodes: &'a mut Nodes<'w>,
     market: &'a Market,
     kills: Kills,
     started: Instant,
 }
 
-impl<'a> Killer<'a> {
-    fn new(world: &'a World, publish: watch::Sender<Arc<Vec<Channel>>>, market: &'a Market) -> Killer<'a> {
-        Killer { world, publish, market, kills: Kills::default(), started: Instant::now() }
+impl<'a, 'w> Killer<'a, 'w> {
+    fn new(world: &'w World, nodes: &'a mut Nodes<'w>, market: &'a Market) -> Killer<'a, 'w> {
+        Killer { world, nodes, market, kills: Kills::default(), started: Instant::now() }
     }
 
-    /// Kills one server after the other; returns the one that is left alone.
-    async fn kill(&mut self, kills: usize, mut chance: StdRng, mut server: Process) -> Result<Process> {
+    /// Kills one node after the other, and starts it again each time.
+    async fn kill(&mut self, kills: usize, mut chance: StdRng) -> Result<()> {
         for kill in 1..=kills {
             tokio::time::sleep(Duration::from_millis(chance.random_range(0..=LIFE_MS))).await;
-            server.kill().await?;
+            let index = kill % self.nodes.count();
+            let node = self.nodes.kill(index).await?;
             let death = now();
-            let open = self.world.open_attempts().context("the store after a kill")?;
-            self.kills.between_commits += usize::from(!open.is_empty());
-            self.kills.open.extend(open);
-            server = self.world.serve().await?;
-            self.kills.gaps.push((death, now()));
-            self.publish.send_replace(Arc::new(self.world.connect(&server, CONNECTIONS)?));
+            let open = self.world.store.open_attempts().context("the store after a kill")?;
+            let open = open.into_iter().filter(|attempt| attempt.owner == node).map(|attempt| attempt.id);
+            let open = open.collect();
+            self.nodes.start_again(index).await?;
+            self.kills.gaps.push(Gap { death, serving: now(), open });
             if kill % 10 == 0 || kill == kills {
                 self.progress(kill, kills);
             }
         }
-        Ok(server)
+        Ok(())
     }
 
     fn progress(&self, kill: usize, kills: usize) {
@@ -202,7 +214,7 @@ async fn finish(mut payers: JoinSet<History>, market: &Market, faults: &Faults) 
 /// Waits until nothing is open. What stays open is for the verdict to name.
 async fn rest(world: &World) -> Result<()> {
     let began = Instant::now();
-    while world.open_now()? > 0 && began.elapsed() < REST {
+    while world.store.open_now()? > 0 && began.elapsed() < REST {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     eprintln!("at rest after {} ms", began.elapsed().as_millis());

@@ -1,7 +1,7 @@
 //! `digota-faults`: breaks a running digota on purpose, and judges what is left from records that are not its own.
 //!
-//! - [`world`], [`process`]: a digota and a sandbox, each a process of its own. [`client`], [`payer`], [`follower`]: who calls.
-//! - [`books`]: what the store holds, read from its file. Whether all records fit together is for [`digota_oracle`] to say.
+//! - [`world`], [`process`], [`nodes`]: digotas and a sandbox, each a process of its own. [`client`], [`payer`], [`follower`]: who calls.
+//! - [`books`]: what the store holds, read without its code. Whether all records fit together is for [`digota_oracle`] to say.
 //! - [`kill`], [`hot`]: the harnesses. [`report`]: what they print and keep.
 #![expect(clippy::print_stdout, reason = "a command line tool talks to a person")]
 
@@ -11,6 +11,7 @@ mod follower;
 mod hot;
 mod kill;
 mod market;
+mod nodes;
 mod payer;
 mod process;
 mod report;

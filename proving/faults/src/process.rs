@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 /// How long a process may take until it serves.
 const START: Duration = Duration::from_secs(20);
@@ -22,7 +23,9 @@ pub(crate) struct Process {
     child: Child,
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    log: JoinHandle<()>,
+    /// The id by which its store knows it; nil for a sandbox.
+    pub(crate) node: Uuid,
+    log: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -41,7 +44,7 @@ impl Process {
         let mut lines = BufReader::new(child.stderr.take().context("no stderr")?).lines();
         let mut file = OpenOptions::new().create(true).append(true).open(log)?;
         let serving = tokio::time::timeout(START, serving(&mut lines, &mut file)).await;
-        let address =
+        let (address, node) =
             serving.context("it does not serve")?.with_context(|| format!("see {}", log.display()))?;
         let log = tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
@@ -49,34 +52,45 @@ impl Process {
                 let _ = writeln!(file, "{line}");
             }
         });
-        Ok(Process { child, address, log })
+        Ok(Process { child, address, node, log: Some(log) })
     }
 
     /// Kills it as `kill -9` does; returns once it is dead.
-    pub(crate) async fn kill(mut self) -> Result<()> {
+    pub(crate) async fn kill(&mut self) -> Result<()> {
         self.child.start_kill().context("it was dead before it was killed")?;
         self.child.wait().await?;
-        Ok(self.log.await?)
+        self.close_log().await
     }
 
     /// Asks it to stop, and waits until it has.
-    pub(crate) async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(&mut self) -> Result<()> {
         let pid = self.child.id().context("it was dead before it was stopped")?;
         Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().await?;
         let status = tokio::time::timeout(STOP, self.child.wait()).await.context("it does not stop")??;
-        self.log.await?;
+        self.close_log().await?;
         ensure!(status.success(), "it ended with {status}");
         Ok(())
     }
+
+    async fn close_log(&mut self) -> Result<()> {
+        match self.log.take() {
+            Some(log) => Ok(log.await?),
+            None => Ok(()),
+        }
+    }
 }
 
-async fn serving(lines: &mut Lines<BufReader<ChildStderr>>, file: &mut impl Write) -> Result<SocketAddr> {
+async fn serving(
+    lines: &mut Lines<BufReader<ChildStderr>>,
+    file: &mut impl Write,
+) -> Result<(SocketAddr, Uuid)> {
     while let Some(line) = lines.next_line().await? {
         writeln!(file, "{line}")?;
         let Ok(entry) = serde_json::from_str::<serde_json::Value>(&line) else { continue };
         let says_so = entry["message"].as_str().is_some_and(|message| message.contains("serving"));
         if let (true, Some(address)) = (says_so, entry["address"].as_str()) {
-            return Ok(address.parse()?);
+            let node = entry["node"].as_str().map(Uuid::parse_str).transpose()?;
+            return Ok((address.parse()?, node.unwrap_or_default()));
         }
     }
     bail!("it ended before it served")

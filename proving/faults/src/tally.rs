@@ -4,20 +4,32 @@ use std::collections::BTreeSet;
 
 use digota_oracle::Evidence;
 use digota_oracle::history::{Ask, Call};
+use digota_oracle::journal::Entry;
 use serde::Serialize;
 use uuid::Uuid;
 
 /// What the harness noted while it killed.
 #[derive(Default)]
 pub(crate) struct Kills {
-    /// Kills that left attempts open: they fell between commit A and commit B.
-    pub(crate) between_commits: usize,
-    /// The attempts that were open at a kill.
-    pub(crate) open: BTreeSet<Uuid>,
-    /// From a death until the next server served, in microseconds since 1970-01-01 UTC.
-    pub(crate) gaps: Vec<(i64, i64)>,
+    /// One after the other.
+    pub(crate) gaps: Vec<Gap>,
     /// How often who follows the events had to ask for them.
     pub(crate) streams: usize,
+}
+
+/// From a node's death until it served again.
+pub(crate) struct Gap {
+    /// In microseconds since 1970-01-01 UTC.
+    pub(crate) death: i64,
+    pub(crate) serving: i64,
+    /// Attempts that it left between commit A and commit B.
+    pub(crate) open: BTreeSet<Uuid>,
+}
+
+impl Gap {
+    fn has(&self, entry: &Entry) -> bool {
+        (self.death..self.serving).contains(&entry.at) && self.open.contains(&entry.attempt)
+    }
 }
 
 /// Counts of one run.
@@ -52,12 +64,13 @@ impl Tally {
         let done =
             |wanted: fn(&Ask) -> bool| calls().filter(|c| wanted(&c.ask) && c.done().is_some()).count();
         let refused = |reason: &str| calls().filter(|call| call.refusal() == Some(reason)).count();
-        let died = |at: i64| kills.gaps.iter().any(|(death, serving)| (*death..*serving).contains(&at));
+        let open: BTreeSet<&Uuid> = kills.gaps.iter().flat_map(|gap| &gap.open).collect();
+        let orphaned = |entry: &&Entry| entry.moved != 0 && kills.gaps.iter().any(|gap| gap.has(entry));
         Tally {
             kills: kills.gaps.len(),
-            kills_between_commits: kills.between_commits,
-            open_at_a_kill: kills.open.len(),
-            effects_after_death: journal.iter().filter(|entry| entry.moved != 0 && died(entry.at)).count(),
+            kills_between_commits: kills.gaps.iter().filter(|gap| !gap.open.is_empty()).count(),
+            open_at_a_kill: open.len(),
+            effects_after_death: journal.iter().filter(orphaned).count(),
             unknown_outcomes: books.attempts.values().filter(|attempt| attempt.checks > 0).count(),
             joins: history.orders.iter().filter(|o| o.pays().filter_map(Call::done).count() > 1).count(),
             orders: history.orders.len(),

@@ -6,11 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use digota_oracle::Books;
 use digota_oracle::journal::{self, Entry};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
-use crate::books;
+use crate::books::{Storage, Store};
 use crate::process::Process;
 
 /// The client's name in the whitelist.
@@ -26,6 +25,7 @@ pub(crate) struct World {
     bin: PathBuf,
     sandbox: Option<Process>,
     tls: ClientTlsConfig,
+    pub(crate) store: Store,
 }
 
 /// Where the sandbox is.
@@ -49,8 +49,8 @@ pub(crate) struct Beside {
 }
 
 impl World {
-    /// Makes the folder and the certificates, and starts the sandbox.
-    pub(crate) async fn build(bin: &Path, gateway: &Gateway) -> Result<World> {
+    /// Makes the folder, the certificates and an empty store, and starts the sandbox.
+    pub(crate) async fn build(bin: &Path, gateway: &Gateway, storage: Storage) -> Result<World> {
         let bin = bin.canonicalize().with_context(|| format!("there is no digota at {}", bin.display()))?;
         let folder = tempfile::Builder::new().prefix("digota-faults-").tempdir()?.keep();
         eprintln!("everything is in {}", folder.display());
@@ -69,15 +69,16 @@ impl World {
                 (Some(sandbox), account)
             }
         };
-        fs::write(path.join("digota.toml"), settings(path, &account, &lines)?)?;
+        let store = Store::new(storage, path)?;
+        fs::write(path.join("digota.toml"), settings(path, &store, &account, &lines)?)?;
         let tls = client_tls(&path.join("certs"))?;
-        Ok(World { folder, bin, sandbox, tls })
+        Ok(World { folder, bin, sandbox, tls, store })
     }
 
-    /// Starts a server on the data that the last one left.
-    pub(crate) async fn serve(&self) -> Result<Process> {
+    /// Starts a node on the data that the others share or the last one left.
+    pub(crate) async fn serve(&self, index: usize) -> Result<Process> {
         let config = text(&self.path().join("digota.toml"));
-        let log = self.path().join("server.log");
+        let log = self.path().join(format!("server{index}.log"));
         Process::start(&self.bin, &["serve", "--config", &config], &log).await.context("the server")
     }
 
@@ -90,29 +91,9 @@ impl World {
         Ok((0..count).map(|_| endpoint.connect_lazy()).collect())
     }
 
-    /// What the store holds, read from a copy so that nothing of it is changed. No server may be running.
-    pub(crate) fn books(&self) -> Result<Books> {
-        books::read(&self.copy()?)
-    }
-
-    /// The attempts that are open in the store. No server may be running.
-    pub(crate) fn open_attempts(&self) -> Result<Vec<uuid::Uuid>> {
-        books::open_attempts(&self.copy()?)
-    }
-
-    /// How many attempts are open, asked beside a running server.
-    pub(crate) fn open_now(&self) -> Result<usize> {
-        books::open_attempts(&self.path().join("digota.db")).map(|open| open.len())
-    }
-
-    /// The position of the last event, asked beside a running server.
-    pub(crate) fn last_event(&self) -> Result<i64> {
-        books::last_event(&self.path().join("digota.db"))
-    }
-
     /// Ends the sandbox, and returns its record. No server may be running.
     pub(crate) async fn close(self) -> Result<(PathBuf, Vec<Entry>)> {
-        if let Some(sandbox) = self.sandbox {
+        if let Some(mut sandbox) = self.sandbox {
             sandbox.stop().await.context("the sandbox")?;
         }
         let path = self.folder.join(JOURNAL);
@@ -123,22 +104,6 @@ impl World {
 
     fn path(&self) -> &Path {
         &self.folder
-    }
-
-    /// A copy of the database with its log: opening the original would recover it, which is the server's to do.
-    fn copy(&self) -> Result<PathBuf> {
-        let folder = self.path().join("copy");
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
-        fs::create_dir(&folder)?;
-        for name in ["digota.db", "digota.db-wal"] {
-            let from = self.path().join(name);
-            if from.exists() {
-                fs::copy(from, folder.join(name))?;
-            }
-        }
-        Ok(folder.join("digota.db"))
     }
 }
 
@@ -156,7 +121,7 @@ impl Beside {
     }
 }
 
-fn settings(path: &Path, account: &str, clients: &str) -> Result<String> {
+fn settings(path: &Path, store: &Store, account: &str, clients: &str) -> Result<String> {
     let clients =
         clients.find("[[clients]]").map(|at| &clients[at..]).context("no lines for the whitelist")?;
     let folder = text(path);
@@ -169,13 +134,18 @@ crt = "{folder}/certs/server.crt"
 cacrt = "{folder}/certs/ca.crt"
 
 [storage]
-address = "{folder}/digota.db"
+{}
+
+[payments]
+gateway_timeout_ms = 2000
+lease_slack_ms = 1000
 
 [[payment]]
 provider = "sandbox"
 {account}
 
-{clients}"#
+{clients}"#,
+        store.settings()
     ))
 }
 

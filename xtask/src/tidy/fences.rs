@@ -32,7 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("digota-oracle", &["digota-core", "digota-verify"]),
     ("digota-planted", &["digota-core", "digota-oracle"]),
     ("digota-model", &["digota-core", "digota-oracle", "digota-planted"]),
-    ("digota-faults", &["digota-proto", "digota-oracle"]),
+    ("digota-faults", &["digota-proto", "digota-oracle", "digota-servers"]),
     ("digota-storm", &["digota-proto"]),
     ("digota-sim", &["digota-core", "digota-proto", "digota-grpc", "digota-oracle"]),
     ("xtask", &["digota-servers"]),

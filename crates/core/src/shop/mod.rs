@@ -158,6 +158,11 @@ impl Shop {
         }
     }
 
+    /// Who we are among the nodes; attempts that wait here for a gateway's answer name us as their owner.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
     /// The time, by the shop's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

@@ -1,24 +1,17 @@
-//! What a store holds, read from its SQLite file without the store's code.
+//! A SQLite file.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use digota_oracle::Books;
-use digota_oracle::books::{Event, Key, Movement, MovementKind, Noun, Scope, Stock};
+use digota_oracle::books::{Event, Key, Movement, MovementKind, Scope, Stock};
 use rusqlite::{Connection, OpenFlags, Row};
 use uuid::Uuid;
 
-/// Where the records are.
-const TABLES: [(Noun, &str); 5] = [
-    (Noun::Product, "products"),
-    (Noun::Sku, "skus"),
-    (Noun::Order, "orders"),
-    (Noun::Charge, "charges"),
-    (Noun::Attempt, "attempts"),
-];
+use super::{OpenAttempt, TABLES};
 
 /// Reads everything in a store's file.
-pub(crate) fn read(path: &Path) -> Result<Books> {
+pub(super) fn read(path: &Path) -> Result<Books> {
     let db = open(path)?;
     let mut books = Books { whole: true, ..Books::default() };
     for (noun, table) in TABLES {
@@ -42,12 +35,15 @@ pub(crate) fn read(path: &Path) -> Result<Books> {
 }
 
 /// The attempts that are open in a store's file.
-pub(crate) fn open_attempts(path: &Path) -> Result<Vec<Uuid>> {
-    rows(&open(path)?, "SELECT id FROM attempts WHERE due IS NOT NULL", |row| id(row, 0))
+pub(super) fn open_attempts(path: &Path) -> Result<Vec<OpenAttempt>> {
+    let sql = "SELECT id, body ->> 'owner' FROM attempts WHERE due IS NOT NULL";
+    rows(&open(path)?, sql, |row| {
+        Ok(OpenAttempt { id: id(row, 0)?, owner: row.get::<_, String>(1)?.parse()? })
+    })
 }
 
 /// The position of the last event in a store's file.
-pub(crate) fn last_event(path: &Path) -> Result<i64> {
+pub(super) fn last_event(path: &Path) -> Result<i64> {
     let last = rows(&open(path)?, "SELECT coalesce(max(position), 0) FROM events", |row| Ok(row.get(0)?))?;
     last.first().copied().context("no answer")
 }
