@@ -28,6 +28,8 @@ use crate::world::{Beside, Gateway, World};
 
 /// A server is killed at a random moment of this many milliseconds after it serves.
 const LIFE_MS: u64 = 300;
+/// The same where it must make connections to a database first.
+const LIFE_WITH_DATABASE_MS: u64 = 1500;
 /// How long the gateway takes to answer, and to act: it may act after we died.
 const GATEWAY_MS: (u64, u64) = (5, 50);
 /// The share of requests to the gateway, and of its answers, that are lost.
@@ -127,7 +129,11 @@ async fn play(options: &Options, seed: u64) -> Result<Played> {
     let (until, told) = watch::channel(None);
     let follower = tokio::spawn(Follower::new(nodes.known(), told).work());
     let mut killer = Killer::new(&world, &mut nodes, &market);
-    killer.kill(options.kills, StdRng::seed_from_u64(seed)).await?;
+    let life_ms = match options.storage {
+        Storage::Sqlite => LIFE_MS,
+        Storage::Postgresql => LIFE_WITH_DATABASE_MS,
+    };
+    killer.kill(options.kills, life_ms, StdRng::seed_from_u64(seed)).await?;
     let kills = killer.kills;
     tokio::time::sleep(AFTERMATH).await;
     let history = finish(payers, &market, &faults).await?;
@@ -167,9 +173,9 @@ impl<'a, 'w> Killer<'a, 'w> {
     }
 
     /// Kills one node after the other, and starts it again each time.
-    async fn kill(&mut self, kills: usize, mut chance: StdRng) -> Result<()> {
+    async fn kill(&mut self, kills: usize, life_ms: u64, mut chance: StdRng) -> Result<()> {
         for kill in 1..=kills {
-            tokio::time::sleep(Duration::from_millis(chance.random_range(0..=LIFE_MS))).await;
+            tokio::time::sleep(Duration::from_millis(chance.random_range(0..=life_ms))).await;
             let index = kill % self.nodes.count();
             let node = self.nodes.kill(index).await?;
             let death = now();

@@ -21,11 +21,26 @@ fn digota() -> PathBuf {
 
 #[test]
 fn nothing_is_lost_or_doubled_when_the_server_is_killed_under_payers() {
+    play(&["--kills", "5", "--payers", "8", "--seed", "7"]);
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_when_nodes_that_share_a_database_are_killed() {
+    if let Err(missing) = digota_servers::POSTGRES.folder() {
+        assert!(std::env::var_os("CI").is_none(), "{missing}");
+        eprintln!("{missing}");
+        return;
+    }
+    play(&["--storage", "postgresql", "--nodes", "4", "--kills", "8", "--payers", "8", "--seed", "7"]);
+}
+
+fn play(words: &[&str]) {
     let mut run = Command::new(FAULTS);
-    run.args(["kill", "--kills", "5", "--payers", "8", "--seed", "7", "--bin"]).arg(digota());
+    run.arg("kill").args(words).arg("--bin").arg(digota());
     let output = run.output().unwrap();
     let text =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("no violations"), "{text}");
+    eprintln!("{text}");
 }

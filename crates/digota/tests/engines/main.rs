@@ -10,6 +10,7 @@ use digota_storage::Config;
 #[expect(dead_code, unused_imports, reason = "shared with the stories of `it`, which use all of it")]
 #[path = "../it/harness/mod.rs"]
 mod harness;
+mod nodes;
 mod rush;
 mod stories;
 

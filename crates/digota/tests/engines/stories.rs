@@ -37,6 +37,9 @@ pub(crate) const ALL: &[(&str, Story)] = &[
     ("a_rush_on_one_sku_sells_every_piece", |engine| {
         Box::pin(crate::rush::a_rush_on_one_sku_sells_every_piece(engine))
     }),
+    ("a_node_that_falls_asleep_doubles_nothing", |engine| {
+        Box::pin(crate::nodes::a_node_that_falls_asleep_doubles_nothing(engine))
+    }),
 ];
 
 async fn an_order_is_paid_and_returned(engine: Engine) {

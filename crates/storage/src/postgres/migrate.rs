@@ -1,4 +1,8 @@
 //! Brings a database to the schema of this digota. Nodes that start together take turns.
+//!
+//! Nodes of the schema before may be serving meanwhile, and go on until they are restarted. So a script must leave them all that
+//! they use: a new column has a default, and what is not used any more goes two versions later. What they leave behind is made
+//! good by `catch_up.sql`. An earlier digota that *starts* is refused.
 
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -9,6 +13,9 @@ use crate::{Look, Schema};
 
 /// One script per schema version, each run once. Never edit one that was released: add another.
 const SCRIPTS: &[&str] = &[include_str!("schema.sql"), include_str!("schema2.sql")];
+
+/// Makes good what nodes of the schema before have written since it was migrated.
+const CATCH_UP: &str = include_str!("catch_up.sql");
 
 /// Made again with every schema version.
 const VIEWS: &str = include_str!("views.sql");
@@ -32,9 +39,14 @@ pub(super) struct Names {
 pub(super) async fn migrate(session: &Session, names: &Names) -> Result<(), OpenError> {
     let said = |error: Error| names.said(&error);
     check(session, names).await?;
-    if version(session).await.map_err(said)? == Some(known()) {
-        return Ok(());
+    if version(session).await.map_err(said)? != Some(known()) {
+        bring(session, names).await?;
     }
+    session.script(CATCH_UP).await.map_err(said)
+}
+
+async fn bring(session: &Session, names: &Names) -> Result<(), OpenError> {
+    let said = |error: Error| names.said(&error);
     session.script("BEGIN; SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '10min'").await.map_err(said)?;
     let turn = Call::new("SELECT pg_advisory_xact_lock($1, $2)", vec![Box::new(LOCKS), Box::new(MIGRATING)]);
     session.query(&turn).await.map_err(said)?;

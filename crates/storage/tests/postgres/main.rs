@@ -46,6 +46,8 @@ tests! {
     crash::what_a_crash_leaves_open_is_settled_for_good,
     crash::a_server_that_restarts_is_found_again,
     migrating::a_shop_of_the_first_schema_is_brought_to_this_one,
+    migrating::a_node_goes_on_under_the_next_schema,
+    migrating::what_older_nodes_leave_behind_is_made_good,
     migrating::who_only_reads_changes_nothing,
     nodes::ten_nodes_that_start_together_make_one_shop,
     nodes::nodes_in_each_others_way_lose_nothing,

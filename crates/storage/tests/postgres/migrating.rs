@@ -1,12 +1,14 @@
 //! Shops of earlier digotas, and shops that are only read.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use digota_core::port::Store;
 use digota_core::port::store::{Concern, Condition, Kind, Order, Query};
 use digota_storage::Schema;
 
-use super::{Server, commit, config, id, open, order};
+use super::{Server, commit, config, id, is_there, open, order};
 
 /// The first schema, with an attempt whose outcome is not known and others that need nobody.
 const FIRST: &str = concat!(
@@ -52,6 +54,58 @@ pub(super) async fn who_only_reads_changes_nothing(server: Server) {
     assert!(said.contains("reading only"), "{said}");
     reader.resolve(id(0x97)).await.expect_err("a tombstone is a change");
     commit(shop.as_ref(), 0x97, [order(0x2)]).await.expect("nothing was made of that");
+}
+
+/// A node that runs goes on while the database gets a schema that it does not know; one that starts is refused.
+pub(super) async fn a_node_goes_on_under_the_next_schema(server: Server) {
+    const NEXT: &str = "BEGIN; ALTER TABLE attempts ADD COLUMN later integer NOT NULL DEFAULT 0;
+        ALTER TABLE orders ADD COLUMN later integer NOT NULL DEFAULT 0; UPDATE digota_schema SET version = version + 1; COMMIT";
+    let config = config(&server);
+    let shop = open(&config).await;
+    let (migrated, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let buyers = (0..4u128).map(|buyer| {
+        let (shop, migrated, seen) = (Arc::clone(&shop), Arc::clone(&migrated), Arc::clone(&seen));
+        tokio::spawn(async move {
+            let (mut n, mut after) = (buyer * 1_000_000, 0);
+            while after < 20 {
+                n += 1;
+                after += u32::from(migrated.load(Ordering::SeqCst));
+                commit(shop.as_ref(), n, [order(n)]).await.expect("no commit fails");
+                assert!(is_there(shop.as_ref(), n).await, "nor any read");
+                seen.fetch_add(1, Ordering::SeqCst);
+            }
+        })
+    });
+    let buyers: Vec<_> = buyers.collect();
+    while seen.load(Ordering::SeqCst) < 40 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    server.sql(&config.database, NEXT).expect("the next schema");
+    migrated.store(true, Ordering::SeqCst);
+    for buyer in buyers {
+        buyer.await.expect("a buyer must not fail");
+    }
+    let refused = digota_storage::open(&config).await.err().expect("it is too old").to_string();
+    assert!(refused.contains("install the later digota"), "{refused}");
+}
+
+/// Nodes of the first schema write on when the second one is there, and know nothing of its columns. The last node that starts
+/// makes that good.
+pub(super) async fn what_older_nodes_leave_behind_is_made_good(server: Server) {
+    const OLDER: &str = r#"
+        UPDATE attempts SET version = 4, due = NULL, body = '{"state":"succeeded"}'
+         WHERE id = '00000000-0000-0000-0000-000000000001';
+        INSERT INTO attempts (id, version, created, updated, subject, due, body) VALUES
+        ('00000000-0000-0000-0000-000000000004', 1, 5, 6, '00000000-0000-0000-0000-000000000004', 7, '{"state":"unknown"}')"#;
+    let config = config(&server);
+    server.sql(&config.database, FIRST).expect("the first schema");
+    let first = open(&config).await;
+    assert_eq!(attempts(&first, Condition::Concern(Concern::Unknown)).await, [1]);
+    server.sql(&config.database, OLDER).expect("it may write on");
+    let last = open(&config).await;
+    for shop in [first, last] {
+        assert_eq!(attempts(&shop, Condition::Concern(Concern::Unknown)).await, [4]);
+    }
 }
 
 async fn attempts(shop: &Arc<dyn Store>, condition: Condition) -> Vec<u128> {
