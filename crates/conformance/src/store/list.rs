@@ -151,9 +151,12 @@ pub(super) async fn attempts_are_listed_by_what_they_need(bed: Bed) {
             "{conditions:?}"
         );
     }
-    let Keys::Attempt { subject, .. } = attempts[0].keys else { unreachable!("they are attempts") };
-    let ended = changed(&attempts[0], Keys::Attempt { subject, due: None, concern: Concern::Review });
-    put(&store, [replace(&attempts[0], &ended)]).await;
+    let elsewhere =
+        |attempt: &&Record| !matches!(attempt.keys, Keys::Attempt { concern: Concern::Review, .. });
+    let moving = attempts.iter().find(elsewhere).expect("of so many not all are to be reviewed");
+    let Keys::Attempt { subject, .. } = moving.keys else { unreachable!("they are attempts") };
+    let ended = changed(moving, Keys::Attempt { subject, due: None, concern: Concern::Review });
+    put(&store, [replace(moving, &ended)]).await;
     let review = Query { conditions: vec![concern(Concern::Review)], ..all(Kind::Attempt) };
     assert!(page(&store, review).await.records.contains(&ended), "as it is now");
     assert!(store.list(&all(Kind::Attempt)).await.is_err(), "there is no list of all attempts");
