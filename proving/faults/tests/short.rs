@@ -37,7 +37,7 @@ fn nothing_is_lost_or_doubled_when_nodes_that_share_a_database_are_killed() {
 fn play(words: &[&str]) {
     let mut run = Command::new(FAULTS);
     run.arg("kill").args(words).arg("--bin").arg(digota());
-    let output = run.output().unwrap();
+    let output = run.output().expect("it can be run");
     let text =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
