@@ -22,13 +22,8 @@ pub(crate) async fn a_node_that_falls_asleep_doubles_nothing(engine: Engine) {
     let sandbox = Sandbox::start(&["--delay-ms", "700"]).await;
     let node = || async {
         let gateway = Gateway::At(sandbox.url());
-        Server::with(Setup {
-            storage: engine.storage.clone(),
-            gateway,
-            settings: SHORT_LEASE,
-            ..Setup::default()
-        })
-        .await
+        Server::with(Setup { storage: engine.sections(), gateway, settings: SHORT_LEASE, ..Setup::default() })
+            .await
     };
     let (sleeper, other) = (node().await, node().await);
     let (asked, shop) = (sleeper.shop().await, other.shop().await);

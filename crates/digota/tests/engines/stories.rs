@@ -20,9 +20,13 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
+    /// What the settings of its servers say about storage and lock.
+    pub(crate) fn sections(&self) -> String {
+        format!("{}\n{}", self.storage, self.locker)
+    }
+
     pub(crate) async fn node(&self, gateway: Gateway) -> Server {
-        let storage = format!("{}\n{}", self.storage, self.locker);
-        Server::with(Setup { storage, gateway, ..Setup::default() }).await
+        Server::with(Setup { storage: self.sections(), gateway, ..Setup::default() }).await
     }
 }
 
