@@ -1,10 +1,11 @@
 //! The 128 currencies of the wire contract, with the digits of their smallest unit.
 
-use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A currency of the wire contract, by its number there: 1 to 128.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency(u8);
 
 /// Whether a currency can still be paid with.
@@ -160,8 +161,14 @@ impl Currency {
 
     /// The currency with this ISO code, upper case.
     pub fn from_code(code: &str) -> Option<Currency> {
-        let index = TABLE.iter().position(|row| row.0 == code)?;
-        Currency::from_number(i32::try_from(index).ok()? + 1)
+        // Every sum of every stored document names one.
+        static BY_CODE: LazyLock<Vec<(&str, Currency)>> = LazyLock::new(|| {
+            let mut sorted: Vec<_> = Currency::all().map(|currency| (currency.code(), currency)).collect();
+            sorted.sort_unstable();
+            sorted
+        });
+        let index = BY_CODE.binary_search_by_key(&code, |(code, _)| code).ok()?;
+        Some(BY_CODE[index].1)
     }
 
     /// All currencies, in the order of their numbers.
@@ -200,17 +207,31 @@ impl std::fmt::Display for Currency {
     }
 }
 
-impl From<Currency> for String {
-    fn from(currency: Currency) -> String {
-        currency.code().to_owned()
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
     }
 }
 
-impl TryFrom<String> for Currency {
-    type Error = String;
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Code)
+    }
+}
 
-    fn try_from(code: String) -> Result<Self, String> {
-        Currency::from_code(&code).ok_or_else(|| format!("{code} is not a currency of the contract"))
+/// Reads a currency from its code.
+struct Code;
+
+impl serde::de::Visitor<'_> for Code {
+    type Value = Currency;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a currency of the contract")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, code: &str) -> Result<Currency, E> {
+        Currency::from_code(code)
+            .ok_or_else(|| E::custom(format!("{code} is not a currency of the contract")))
     }
 }
 

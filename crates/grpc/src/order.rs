@@ -65,7 +65,7 @@ impl OrderService for Orders {
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<OrderList>, Status> {
         reply(async {
             let page = from_proto::orders(request.into_inner())?;
-            Ok(to_proto::orders(self.0.shop.orders(&page).await?))
+            Ok(to_proto::orders(self.0.shop.orders(&page).await?).await)
         })
         .await
     }

@@ -87,7 +87,7 @@ impl PaymentService for Payments {
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ChargeList>, Status> {
         reply(async {
             let page = from_proto::charges(request.into_inner())?;
-            Ok(to_proto::charges(self.0.shop.charges(&page).await?))
+            Ok(to_proto::charges(self.0.shop.charges(&page).await?).await)
         })
         .await
     }

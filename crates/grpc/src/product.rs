@@ -51,7 +51,7 @@ impl ProductService for Products {
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ProductList>, Status> {
         reply(async {
             let page = from_proto::products(request.into_inner())?;
-            Ok(to_proto::products(self.0.shop.products(&page).await?))
+            Ok(to_proto::products(self.0.shop.products(&page).await?).await)
         })
         .await
     }

@@ -58,7 +58,7 @@ impl SkuService for Skus {
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<SkuList>, Status> {
         reply(async {
             let page = from_proto::skus(request.into_inner())?;
-            Ok(to_proto::skus(self.0.shop.skus(&page).await?))
+            Ok(to_proto::skus(self.0.shop.skus(&page).await?).await)
         })
         .await
     }

@@ -46,9 +46,9 @@ pub(crate) fn product(product: Product, skus: Vec<StockedSku>) -> productpb::Pro
     }
 }
 
-pub(crate) fn products(list: Listed<Product>) -> productpb::ProductList {
+pub(crate) async fn products(list: Listed<Product>) -> productpb::ProductList {
     productpb::ProductList {
-        products: list.items.into_iter().map(|item| product(item, Vec::new())).collect(),
+        products: each(list.items, |item| product(item, Vec::new())).await,
         total: total(list.total.count),
         next_cursor: list.next,
         total_capped: list.total.capped,
@@ -86,9 +86,9 @@ pub(crate) fn sku(stocked: StockedSku) -> skupb::Sku {
     }
 }
 
-pub(crate) fn skus(list: Listed<StockedSku>) -> skupb::SkuList {
+pub(crate) async fn skus(list: Listed<StockedSku>) -> skupb::SkuList {
     skupb::SkuList {
-        skus: list.items.into_iter().map(sku).collect(),
+        skus: each(list.items, sku).await,
         total: total(list.total.count),
         next_cursor: list.next,
         total_capped: list.total.capped,
@@ -145,9 +145,9 @@ fn shipping(shipping: Shipping) -> orderpb::Shipping {
     }
 }
 
-pub(crate) fn orders(list: Listed<Order>) -> orderpb::OrderList {
+pub(crate) async fn orders(list: Listed<Order>) -> orderpb::OrderList {
     orderpb::OrderList {
-        orders: list.items.into_iter().map(|item| order(item, None)).collect(),
+        orders: each(list.items, |item| order(item, None)).await,
         total: total(list.total.count),
         next_cursor: list.next,
         total_capped: list.total.capped,
@@ -203,9 +203,9 @@ fn refund(refund: payment::Refund) -> paymentpb::Refund {
     }
 }
 
-pub(crate) fn charges(list: Listed<payment::Charge>) -> paymentpb::ChargeList {
+pub(crate) async fn charges(list: Listed<payment::Charge>) -> paymentpb::ChargeList {
     paymentpb::ChargeList {
-        charges: list.items.into_iter().map(charge).collect(),
+        charges: each(list.items, charge).await,
         total: total(list.total.count),
         next_cursor: list.next,
         total_capped: list.total.capped,
@@ -292,4 +292,18 @@ pub(crate) fn stats(stats: Stats, about: About) -> adminpb::StatsReply {
         oldest_unknown: stats.oldest_unknown.map(|at| at.seconds()).unwrap_or_default(),
         review_payments: version(stats.review),
     }
+}
+
+/// How many items of a page are turned into messages before other calls have their turn.
+const TURN: usize = 64;
+
+async fn each<T, M>(items: Vec<T>, message: impl Fn(T) -> M) -> Vec<M> {
+    let mut messages = Vec::with_capacity(items.len());
+    for item in items {
+        messages.push(message(item));
+        if messages.len().is_multiple_of(TURN) {
+            tokio::task::yield_now().await;
+        }
+    }
+    messages
 }

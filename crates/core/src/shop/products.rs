@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::keys::{insist, write_once};
-use super::records::{Document, decode};
+use super::records::{Document, decode, decode_all};
 use super::{Shop, Terms};
 use crate::error::{Error, Result};
 use crate::id::ProductId;
@@ -111,7 +111,7 @@ impl Shop {
         let query = request.query(T::KIND)?;
         let page = self.store.list(&query).await?;
         let total = self.store.count(T::KIND, &request.conditions).await?;
-        let items = page.records.iter().map(decode).collect::<Result<Vec<T>>>()?;
+        let items = decode_all(&page.records).await?;
         Ok(Listed { items, total, next: request.cursor(T::KIND, &page) })
     }
 
