@@ -6,13 +6,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use digota_grpc::Throttle;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::time::{sleep, timeout};
 
 use crate::config::Listen;
 
 /// First and longest pause after a failed accept.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
+
+/// How many connections wait to be taken, as far as the system allows: those beyond have to knock again a second later.
+const BACKLOG: u32 = 4096;
 
 /// How many connections are turned away before it is tried again whether there is room.
 const TURNED_AWAY: usize = 32;
@@ -23,12 +26,27 @@ const NOTHING: &str = "/dev/null";
 /// Binds the configured address; `:3051` means every interface, IPv6 and IPv4 where there are both.
 pub(crate) async fn bind(address: &Listen) -> io::Result<TcpListener> {
     if !address.host.is_empty() {
-        return TcpListener::bind((address.host.as_str(), address.port)).await;
+        return listen((address.host.as_str(), address.port)).await;
     }
-    match TcpListener::bind(("::", address.port)).await {
+    match listen(("::", address.port)).await {
         Ok(listener) => Ok(listener),
-        Err(_) => TcpListener::bind(("0.0.0.0", address.port)).await,
+        Err(_) => listen(("0.0.0.0", address.port)).await,
     }
+}
+
+async fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let mut failure = io::Error::new(io::ErrorKind::InvalidInput, "the host has no address");
+    for address in lookup_host(address).await? {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // So that a server can be started again at once.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
 }
 
 /// Hands every connection on, for ever.

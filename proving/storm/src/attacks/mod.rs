@@ -110,11 +110,11 @@ impl Kind {
             .args(["--count", &count.to_string(), "--seconds", &time.as_secs().to_string(), "--certs"])
             .arg(world.certs())
             .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
             .kill_on_drop(true)
             .output()
             .await?;
-        ensure!(output.status.success(), "the attack {self:?} failed");
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "the attack {self:?} failed: {}", said.trim());
         serde_json::from_slice(&output.stdout).with_context(|| format!("{self:?} said nothing of use"))
     }
 }
