@@ -1,4 +1,4 @@
-//! Real servers for tests: found on this machine or installed, started on a free port in a folder of their own, stopped at
+//! Real servers for tests and measurements: found on this machine or installed, started on a free port in a folder of their own, stopped at
 //! the end whatever becomes of the test. And lines to them that break on purpose.
 
 mod find;

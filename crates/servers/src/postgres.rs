@@ -1,4 +1,4 @@
-//! A PostgreSQL server for tests.
+//! A PostgreSQL server for tests and measurements.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,14 +13,21 @@ use crate::process::{Process, User, free_port, run_as};
 const PASSWORD: &str = "a password for tests";
 
 /// Quick rather than durable: what a killed server wrote is still in the system's cache.
-const SETTINGS: &[&str] =
+const QUICK: &[&str] =
     &["fsync=off", "max_connections=400", "shared_buffers=64MB", "listen_addresses=127.0.0.1"];
+
+/// As it comes, which is durable.
+const DURABLE: &[&str] = &["fsync=on", "synchronous_commit=on", "listen_addresses=127.0.0.1"];
+
+/// Temporary files that outlive the machine's start lie on a disk here; those of the usual folder may lie in memory.
+const ON_DISK: &str = "/var/tmp";
 
 /// A server with its data in a temporary folder. Stopped when dropped.
 #[derive(Debug)]
 pub struct Postgres {
     process: Option<Process>,
     folder: TempDir,
+    settings: &'static [&'static str],
     programs: PathBuf,
     user: Option<User>,
     port: u16,
@@ -31,17 +38,30 @@ impl Postgres {
     /// The user who owns every database.
     pub const USER: &'static str = "digota";
 
-    /// Starts one.
+    /// Starts one that is quick, and loses what it wrote with its machine.
     ///
     /// # Errors
     /// Says why there is none, and what can be done.
     pub fn start() -> Result<Self, String> {
+        Self::start_with(QUICK, &std::env::temp_dir())
+    }
+
+    /// Starts one that is durable, on a disk: for measurements.
+    ///
+    /// # Errors
+    /// Says why there is none, and what can be done.
+    pub fn start_durable() -> Result<Self, String> {
+        Self::start_with(DURABLE, Path::new(ON_DISK))
+    }
+
+    fn start_with(settings: &'static [&'static str], parent: &Path) -> Result<Self, String> {
         let programs = POSTGRES.folder()?;
         let said = |error: std::io::Error| format!("can't start PostgreSQL: {error}");
-        let folder = tempfile::Builder::new().prefix("digota-postgres").tempdir().map_err(said)?;
+        let folder = tempfile::Builder::new().prefix("digota-postgres").tempdir_in(parent).map_err(said)?;
         let user = user(folder.path())?;
         let port = free_port().map_err(said)?;
-        let mut server = Self { process: None, folder, programs, user, port, databases: AtomicU32::new(0) };
+        let databases = AtomicU32::new(0);
+        let mut server = Self { process: None, folder, settings, programs, user, port, databases };
         server.init()?;
         server.serve()?;
         let role = format!("CREATE ROLE {} LOGIN PASSWORD '{PASSWORD}'", Self::USER);
@@ -52,6 +72,11 @@ impl Postgres {
     /// Where it listens: host:port.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The folder of its programs; others that come with it may lie there too.
+    pub fn programs(&self) -> &Path {
+        &self.programs
     }
 
     /// The password of [`Postgres::USER`].
@@ -128,7 +153,7 @@ impl Postgres {
         let mut command = Command::new(self.programs.join("postgres"));
         command.arg("-D").arg(self.data()).args(["-p", &self.port.to_string()]);
         command.arg("-k").arg(self.folder.path());
-        SETTINGS.iter().for_each(|setting| _ = command.args(["-c", setting]));
+        self.settings.iter().for_each(|setting| _ = command.args(["-c", setting]));
         let log = self.folder.path().join("log");
         let started = Process::start(&command, "QUIT", self.user, &log);
         let mut process = started.map_err(|error| format!("can't start PostgreSQL: {error}"))?;

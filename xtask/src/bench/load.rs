@@ -6,6 +6,8 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::build::Programs;
+use super::database::Database;
+use super::pgbench;
 use super::plan::{Plan, Rounds};
 use super::stage::{End, Stage};
 
@@ -26,6 +28,7 @@ pub(super) struct Load<'a> {
     pub(super) rounds: &'a Rounds,
     pub(super) programs: &'a Programs,
     pub(super) stage: &'a Stage,
+    pub(super) database: &'a Database<'a>,
 }
 
 impl Load<'_> {
@@ -46,6 +49,16 @@ impl Load<'_> {
             command.arg("--keys");
         }
         run(&mut command)
+    }
+
+    /// Has PostgreSQL alone do what the flow needs of it, if the shop is kept there; transactions per second.
+    pub(super) fn pgbench(&self, round: u32) -> Result<Option<f64>> {
+        match self.database {
+            Database::Postgresql { server, name } if pgbench::is_there(server) => {
+                pgbench::run(server, name, self.plan.flow, (round, self.rounds), self.stage).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     fn command(&self, flow: &str, address: &str) -> Command {

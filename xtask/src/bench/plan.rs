@@ -1,12 +1,16 @@
 //! What is measured, and what must come out.
 #![expect(clippy::float_arithmetic, reason = "ratios of measurements, not money")]
 
+use clap::ValueEnum;
+use serde::Serialize;
+
 use super::load::Measured;
 
 /// A row of the table.
 pub(super) struct Plan {
     /// A flow of `digota-load`.
     pub(super) flow: &'static str,
+    pub(super) storage: Storage,
     pub(super) concurrency: u32,
     /// How long the sandbox takes to answer.
     pub(super) gateway_ms: u32,
@@ -21,6 +25,24 @@ pub(super) struct Plan {
     pub(super) goal: f64,
 }
 
+/// Where the shop is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Storage {
+    Sqlite,
+    Postgresql,
+}
+
+impl Storage {
+    /// Its name, as in the settings.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgresql => "postgresql",
+        }
+    }
+}
+
 /// What a rate is compared with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Baseline {
@@ -30,7 +52,7 @@ pub(super) enum Baseline {
     Gateway,
 }
 
-/// The rows, with SQLite as the storage.
+/// The rows.
 pub(super) const PLAN: &[Plan] = &[
     Plan { floor: 0.80, goal: 0.90, ..beside_bare("sku-get", 256) },
     Plan { floor: 0.40, goal: 0.55, keys: true, ..beside_bare("order-new", 32) },
@@ -38,11 +60,18 @@ pub(super) const PLAN: &[Plan] = &[
     Plan { floor: 0.16, goal: 0.35, keys: true, ..beside_bare("order-pay", 256) },
     Plan { floor: 0.88, goal: 0.95, ..beside_gateway(512) },
     Plan { floor: 0.60, goal: 0.80, only_full: true, ..beside_gateway(2000) },
+    Plan { floor: 0.45, goal: 0.60, ..on_postgresql("sku-get") },
+    Plan { floor: 0.40, goal: 0.65, keys: true, ..on_postgresql("order-new") },
+    Plan { floor: 0.16, goal: 0.25, keys: true, ..on_postgresql("order-pay") },
 ];
 
 const fn beside_bare(flow: &'static str, concurrency: u32) -> Plan {
-    let (baseline, keys, only_full) = (Baseline::Bare, false, false);
-    Plan { flow, concurrency, gateway_ms: 0, baseline, keys, only_full, floor: 0.0, goal: 0.0 }
+    let (storage, baseline, keys, only_full) = (Storage::Sqlite, Baseline::Bare, false, false);
+    Plan { flow, storage, concurrency, gateway_ms: 0, baseline, keys, only_full, floor: 0.0, goal: 0.0 }
+}
+
+const fn on_postgresql(flow: &'static str) -> Plan {
+    Plan { storage: Storage::Postgresql, ..beside_bare(flow, 256) }
 }
 
 /// Everybody buys the same SKU, at a gateway that takes its time.

@@ -1,11 +1,13 @@
 //! The results, as a table for people and as JSON for machines.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 
 use super::Pair;
-use super::plan::{Baseline, Plan};
+use super::pgbench;
+use super::plan::{Baseline, Plan, Storage};
 
 /// All rows of a measurement.
 #[derive(Serialize)]
@@ -13,7 +15,9 @@ pub(super) struct Report {
     profile: &'static str,
     cores: usize,
     pub(super) rows: Vec<Row>,
-    notes: &'static [&'static str],
+    /// What could not be measured, and why.
+    pub(super) missing: BTreeSet<String>,
+    notes: Vec<String>,
 }
 
 const NOTES: &[&str] = &[
@@ -28,11 +32,13 @@ const QUIET_PERCENT: u64 = 10;
 #[derive(Serialize)]
 pub(super) struct Row {
     flow: &'static str,
-    storage: &'static str,
+    storage: Storage,
     concurrency: u32,
     gateway_ms: u32,
     rps: f64,
     bare_rps: Option<f64>,
+    /// Transactions per second of pgbench.
+    pgbench_tps: Option<f64>,
     ratio: f64,
     p50_us: u64,
     p99_us: u64,
@@ -52,7 +58,19 @@ pub(super) struct Row {
 impl Report {
     pub(super) fn new(profile: &'static str) -> Self {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        Self { profile, cores, rows: vec![], notes: NOTES }
+        let pgbench = format!(
+            "pgbench: transactions per second of the same statements on the same server, a transaction for each call, \
+             {} clients, {} threads; no gRPC, TLS, checks or JSON",
+            pgbench::CLIENTS,
+            pgbench::THREADS
+        );
+        let notes = NOTES.iter().map(|note| (*note).to_owned()).chain([pgbench]).collect();
+        Self { profile, cores, rows: vec![], missing: BTreeSet::new(), notes }
+    }
+
+    /// Whether every floor holds, and `all` was measured if it must be.
+    pub(super) fn holds(&self, all: bool) -> bool {
+        self.rows.iter().all(|row| row.holds) && (!all || self.missing.is_empty())
     }
 }
 
@@ -62,13 +80,15 @@ impl Row {
         let ratios: Vec<f64> = pairs.iter().map(|pair| pair.ratio).collect();
         let ratio = median(ratios.clone(), f64::total_cmp);
         let bare_rps = pairs.iter().filter_map(|pair| pair.bare.as_ref()).map(|bare| bare.rps).collect();
+        let pgbench_tps: Vec<f64> = pairs.iter().filter_map(|pair| pair.pgbench).collect();
         Self {
             flow: plan.flow,
-            storage: "sqlite",
+            storage: plan.storage,
             concurrency: plan.concurrency,
             gateway_ms: plan.gateway_ms,
             rps: median(pairs.iter().map(|pair| pair.product.rps).collect(), f64::total_cmp),
             bare_rps: (plan.baseline == Baseline::Bare).then(|| median(bare_rps, f64::total_cmp)),
+            pgbench_tps: (!pgbench_tps.is_empty()).then(|| median(pgbench_tps, f64::total_cmp)),
             ratio,
             p50_us: median_of(|pair| pair.product.p50_us),
             p99_us: median_of(|pair| pair.product.p99_us),
@@ -94,12 +114,13 @@ impl fmt::Display for Report {
         writeln!(out, "{} build, {} cores, client on the same cores", self.profile, self.cores)?;
         writeln!(
             out,
-            "{:14} {:8} {:>5} {:>8} {:>8} {:>6} {:>6} {:>6} {:>8} {:>8} {:>8} {:>6}  floor",
+            "{:14} {:10} {:>5} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6} {:>8} {:>8} {:>8} {:>6}  floor",
             "flow",
             "storage",
             "c",
             "rps",
             "bare",
+            "pgbench",
             "ratio",
             "floor",
             "goal",
@@ -109,6 +130,7 @@ impl fmt::Display for Report {
             "group"
         )?;
         self.rows.iter().try_for_each(|row| writeln!(out, "{row}"))?;
+        self.missing.iter().try_for_each(|missing| writeln!(out, "  NOT MEASURED: {missing}"))?;
         self.notes.iter().try_for_each(|note| writeln!(out, "  {note}"))?;
         match self.rows.iter().filter_map(|row| row.others_percent).max() {
             Some(busy) if busy > QUIET_PERCENT => {
@@ -126,12 +148,13 @@ impl fmt::Display for Row {
         };
         write!(
             out,
-            "{:14} {:8} {:>5} {:>8.0} {:>8} {:>6.2} {:>6.2} {:>6.2} {:>8} {:>8} {:>8} {:>6}  {}",
+            "{:14} {:10} {:>5} {:>8.0} {:>8} {:>8} {:>6.2} {:>6.2} {:>6.2} {:>8} {:>8} {:>8} {:>6}  {}",
             self.flow,
-            self.storage,
+            self.storage.name(),
             self.concurrency,
             self.rps,
             number(self.bare_rps, 0),
+            number(self.pgbench_tps, 0),
             self.ratio,
             self.floor,
             self.goal,
@@ -155,6 +178,7 @@ mod tests {
         Pair {
             product,
             bare: Some(Measured { rps: 1.0, ..Measured::default() }),
+            pgbench: None,
             ratio,
             others_percent: Some(3),
         }
@@ -173,8 +197,19 @@ mod tests {
     #[test]
     fn rows_carry_the_agreed_names() {
         let json = serde_json::to_value(Row::of(&PLAN[0], &[pair(0.9)])).unwrap();
-        let names = "flow storage concurrency rps bare_rps ratio p50_us p99_us p999_us mean_group";
+        let names =
+            "flow storage concurrency rps bare_rps pgbench_tps ratio p50_us p99_us p999_us mean_group";
         assert!(names.split(' ').all(|name| json.get(name).is_some()), "{json}");
         assert!(json["mean_group"].is_null());
+        assert_eq!(json["storage"], "sqlite");
+    }
+
+    #[test]
+    fn what_is_missing_is_told_and_fails_only_where_all_must_be_there() {
+        let mut report = Report::new("release");
+        assert!(report.holds(true));
+        report.missing.insert("rows on postgresql: it is not on this machine".to_owned());
+        assert!(report.holds(false) && !report.holds(true));
+        assert!(report.to_string().contains("NOT MEASURED: rows on postgresql: it is not"));
     }
 }

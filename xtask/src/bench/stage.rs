@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::build::Programs;
+use super::database::Database;
 use crate::repo;
 
 /// A folder of its own below `target`: on a real disk, where a commit costs what it costs. Removed in the end.
@@ -48,18 +49,25 @@ impl Stage {
         ["--ca".into(), folder.join("ca.crt"), "--cert".into(), crt, "--key".into(), key]
     }
 
-    /// Writes the settings of a server with an empty database; returns their file.
-    pub(super) fn settings(&self, name: &str, port: u16, gateway_ms: u32) -> Result<PathBuf> {
-        let database = self.path(&format!("{name}.db"));
+    /// Writes the settings of a server; returns their file.
+    pub(super) fn settings(
+        &self,
+        port: u16,
+        monitor: u16,
+        gateway_ms: u32,
+        database: &Database<'_>,
+    ) -> Result<PathBuf> {
+        let storage = database.setting();
         let text = format!(
             "address = \"127.0.0.1:{port}\"\n\
-             storage = {{ handler = \"sqlite\", address = {database:?} }}\n\
+             {storage}\n\
              # The load keeps its full concurrency under way, and a finished call may overlap with the next for a moment.\n\
-             limits = {{ in_flight_max = 1024 }}\n\n\
+             limits = {{ in_flight_max = 1024 }}\n\
+             monitor = {{ address = \"127.0.0.1:{monitor}\" }}\n\n\
              [[payment]]\nprovider = \"sandbox\"\ndelay_ms = {gateway_ms}\n\n{}",
             self.door
         );
-        let file = self.path(&format!("{name}.toml"));
+        let file = self.path(&format!("digota-{port}.toml"));
         fs::write(&file, text).with_context(|| file.display().to_string())?;
         Ok(file)
     }
