@@ -1,5 +1,5 @@
-//! Real servers for tests and measurements: found on this machine or installed, started on a free port in a folder of their own, stopped at
-//! the end whatever becomes of the test. And lines to them that break on purpose.
+//! Real servers for tests and measurements: found on this machine or installed, started on a free port in a folder of their
+//! own, stopped at the end whatever becomes of the test. And lines to them that break on purpose.
 
 mod find;
 mod line;
