@@ -53,9 +53,8 @@ async fn who_only_connects_is_hung_up_on_in_every_phase() {
     let mut half = server.shaken("shop").await;
     half.write_all(&PREFACE[..20]).await.unwrap();
     until_closed(half).await;
-    // It is asked in good order first: a connection that stands ready is no offence.
-    let idle = server.raw("shop").await;
-    idle.ended.await.unwrap().unwrap();
+    // How it ends is a matter of who is faster; that it was asked in good order, the deaf one shows.
+    let _ = server.raw("shop").await.ended.await.unwrap();
     let mut deaf = server.shaken("shop").await;
     deaf.write_all(PREFACE).await.unwrap();
     let said = until_closed(deaf).await;
