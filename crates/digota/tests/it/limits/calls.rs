@@ -28,6 +28,8 @@ async fn a_request_that_does_not_become_complete_keeps_nobody_out_and_is_ended()
         }
         halves.push((response, sending));
     }
+    // Nothing tells that they were heard; whoever is heard later is refused while another works.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     server.shop().await.product().await;
     let mut ended = 0;
     for (response, _sending) in halves {
