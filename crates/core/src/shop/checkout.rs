@@ -19,7 +19,7 @@ use super::keys::{Answer, insist};
 use super::orders::wrong_status;
 use super::seen::Seen;
 use super::settle::{Open, unsure};
-use super::{Shop, Terms};
+use super::{Shop, Terms, seldom};
 use crate::error::{Error, Reason, Result};
 use crate::id::{AttemptId, ChargeId, OrderId, SkuId};
 use crate::order::Order;
@@ -78,7 +78,7 @@ impl Shop {
                 let order = self.or_replay(terms, error).await?;
                 Ok(Paid { order, pending: None })
             }
-            Ok(Begun::UnderWay(attempt)) => self.join_pay(attempt, terms).await,
+            Ok(Begun::UnderWay(attempt)) => seldom(self.join_pay(attempt, terms)).await,
             Ok(Begun::Started(open)) => {
                 terms.progress.reached(open.charge.id);
                 let intent = Intent {
@@ -88,7 +88,7 @@ impl Shop {
                     capture_later: false,
                     return_url: pay.return_url,
                 };
-                let open = self.carry_out(*open, &intent, &pay.source, terms).await?;
+                let open = self.carry_out(open, &intent, &pay.source, terms).await?;
                 self.paid(open, terms).await
             }
         }
@@ -106,7 +106,7 @@ impl Shop {
             self.still_waiting(terms)?;
             let (open, changes) = self.draw_up(pay, order, terms).await?;
             match changes.commit().await {
-                Ok(_) => return Ok(Begun::Started(Box::new(open))),
+                Ok(_) => return Ok(Begun::Started(open)),
                 Err(CommitError::Refused(
                     Refusal::Stale { .. } | Refusal::Missing { .. } | Refusal::AttemptOpen { .. },
                 )) => {}
@@ -143,7 +143,7 @@ impl Shop {
     }
 
     /// Everything that commit A writes.
-    async fn draw_up(&self, pay: &Pay, old: Order, terms: &Terms) -> Result<(Open, Changes<'_>)> {
+    async fn draw_up(&self, pay: &Pay, old: Order, terms: &Terms) -> Result<(Box<Open>, Changes<'_>)> {
         let mut ids: Vec<SkuId> = old.goods().map(|(sku, _)| sku).collect();
         ids.sort_unstable();
         let on_sale = self.skus_on_sale(&ids).await.map_err(gone)?;
@@ -171,7 +171,7 @@ impl Shop {
         }
         changes.replace(&old, &mut order, "order.payment_pending")?;
         self.write_new(&charge, &attempt, terms, &mut changes)?;
-        Ok((Open { attempt, charge, order: Some(order), ended_elsewhere: false }, changes))
+        Ok((Open::new(attempt, charge, Some(order)), changes))
     }
 
     pub(super) fn write_new(
@@ -274,21 +274,21 @@ impl Shop {
     /// Steps 4 to 6: to the gateway and back. Returns with the attempt as it stands then, final or not.
     pub(super) async fn carry_out(
         &self,
-        open: Open,
+        open: Box<Open>,
         intent: &Intent,
         source: &Source,
         terms: &Terms,
-    ) -> Result<Open> {
+    ) -> Result<Box<Open>> {
         let gateway = self.gateway(open.attempt.provider)?;
         let call = Call { attempt: open.attempt.id.0, key: open.attempt.key.clone() };
         let mut open = open;
         if gateway.capabilities().two_step {
             match gateway.prepare(&call, intent).await {
-                Ok(reference) => open = self.remember(open, reference).await?,
+                Ok(reference) => open = seldom(self.remember(open, reference)).await?,
                 // Nothing was prepared, or something that can't move money: either way nothing happened.
                 Err(error) => {
                     let reason = super::seen::Verdict::NotExecuted(error.to_string());
-                    return self.report(open, reason.into(), terms).await;
+                    return seldom(self.report(open, reason.into(), terms)).await;
                 }
             }
         }
@@ -301,13 +301,13 @@ impl Shop {
         let seen = Seen::of(&open.attempt, answer);
         let open = self.report(open, seen, terms).await?;
         if open.attempt.state == AttemptState::RequiresAction && !terms.allow_pending {
-            return self.give_up_challenge(open, terms).await;
+            return seldom(self.give_up_challenge(open, terms)).await;
         }
         Ok(open)
     }
 
     /// Writes the gateway's id before money can move. The lease starts anew: preparing took of its time.
-    async fn remember(&self, was: Open, reference: String) -> Result<Open> {
+    async fn remember(&self, was: Box<Open>, reference: String) -> Result<Box<Open>> {
         let mut open = was.clone();
         open.attempt.reference = Some(reference);
         let mut changes = Changes::new(self);
@@ -320,7 +320,7 @@ impl Shop {
     }
 
     /// A buyer who can't be shown a challenge can't pass it: the charge is made impossible, so that another card can be tried.
-    async fn give_up_challenge(&self, open: Open, terms: &Terms) -> Result<Open> {
+    async fn give_up_challenge(&self, open: Box<Open>, terms: &Terms) -> Result<Box<Open>> {
         if !self.gateway(open.attempt.provider)?.capabilities().cancel {
             return Ok(open);
         }
@@ -329,11 +329,11 @@ impl Shop {
     }
 
     /// The answer to a Pay whose attempt stands like this.
-    async fn paid(&self, open: Open, terms: &Terms) -> Result<Paid> {
+    async fn paid(&self, open: Box<Open>, terms: &Terms) -> Result<Paid> {
         let attempt = if open.attempt.state.is_final() || terms.allow_pending {
             open.attempt.clone()
         } else {
-            self.outcome(open.attempt.id, terms).await?
+            seldom(self.outcome(open.attempt.id, terms)).await?
         };
         let own = attempt.version == open.attempt.version && !open.ended_elsewhere;
         match self.verdict(&attempt)? {
@@ -341,11 +341,11 @@ impl Shop {
                 let order = if own { open.order } else { None };
                 let order = match order {
                     Some(order) => order,
-                    None => self.told_of(&attempt, attempt.subject(), terms).await?,
+                    None => seldom(self.told_of(&attempt, attempt.subject(), terms)).await?,
                 };
                 Ok(Paid { order, pending: None })
             }
-            None if terms.allow_pending => self.still_pending(&attempt).await,
+            None if terms.allow_pending => seldom(self.still_pending(&attempt)).await,
             None => Err(unsettled(&attempt)),
         }
     }

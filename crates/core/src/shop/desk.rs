@@ -144,7 +144,7 @@ impl Shop {
     }
 
     /// Settles an attempt that is open, whenever it is due.
-    async fn settle_open(&self, open: Open, settle: &Settle) -> Result<Attempt> {
+    async fn settle_open(&self, open: Box<Open>, settle: &Settle) -> Result<Attempt> {
         let now = self.now();
         if open.attempt.lease_until > now {
             return Err(busy(open.attempt.lease_until.since(now)));
@@ -231,7 +231,7 @@ impl Shop {
     }
 
     /// Takes an attempt off the review list. Its charge has an event of it.
-    async fn reviewed(&self, was: Open, settle: &Settle) -> Result<Attempt> {
+    async fn reviewed(&self, was: Box<Open>, settle: &Settle) -> Result<Attempt> {
         if !was.attempt.review {
             return Err(Error::refused(Reason::NotInReview, "this payment is not on the review list"));
         }
@@ -239,7 +239,7 @@ impl Shop {
     }
 
     /// Keeps a remark on a settled attempt.
-    async fn remarked(&self, was: Open, remark: Remark, change: impl FnOnce(&mut Attempt)) -> Result<Open> {
+    async fn remarked(&self, was: Box<Open>, remark: Remark, change: impl FnOnce(&mut Attempt)) -> Result<Box<Open>> {
         let mut open = was.clone();
         open.attempt.add(remark.clone());
         change(&mut open.attempt);

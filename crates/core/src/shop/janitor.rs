@@ -197,10 +197,10 @@ impl Shop {
     /// Leases an attempt to this node, with a change of it; `None` if another node was first.
     pub(super) async fn take_over(
         &self,
-        was: Open,
+        was: Box<Open>,
         lease_end: Timestamp,
         change: impl FnOnce(&mut Attempt),
-    ) -> Result<Option<Open>> {
+    ) -> Result<Option<Box<Open>>> {
         let mut open = was.clone();
         change(&mut open.attempt);
         open.attempt.owner = self.node;

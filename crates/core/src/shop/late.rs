@@ -48,7 +48,7 @@ enum Turn {
 impl Shop {
     /// Commits what follows from what a gateway says of a settled attempt, and returns everything as it is then. That something
     /// did not happen is believed only where the gateway was `asked`: a request that was not sent says nothing of an earlier one.
-    pub(super) async fn late(&self, mut open: Open, seen: &Seen, asked: bool) -> Result<Open> {
+    pub(super) async fn late(&self, mut open: Box<Open>, seen: &Seen, asked: bool) -> Result<Box<Open>> {
         let mut in_stock = true;
         for _ in 0..TRIES {
             let Some(turn) = turn(&open, seen, asked) else { return Ok(open) };
@@ -76,8 +76,8 @@ impl Shop {
         seen: &Seen,
         in_stock: bool,
         changes: &mut Changes<'_>,
-    ) -> Result<Open> {
-        let mut open = was.clone();
+    ) -> Result<Box<Open>> {
+        let mut open = Box::new(was.clone());
         open.attempt.review = true;
         if let Some(reference) = &seen.reference {
             open.attempt.reference = Some(reference.clone());

@@ -108,7 +108,7 @@ impl Shop {
             capture_later: new.capture_later,
             return_url: new.return_url,
         };
-        let open = Open { attempt, charge, order: None, ended_elsewhere: false };
+        let open = Open::new(attempt, charge, None);
         let open = self.carry_out(open, &intent, &new.source, terms).await?;
         self.charged(open, terms).await
     }
@@ -207,7 +207,7 @@ impl Shop {
         reason: RefundReason,
         terms: &Terms,
         judge: impl Fn(&Charge) -> Result<(i64, Op)>,
-    ) -> Result<Option<Open>> {
+    ) -> Result<Option<Box<Open>>> {
         for _ in 0..TRIES {
             let was = self.load::<Charge>(id.0).await?;
             insist(&was, expected_version)?;
@@ -248,7 +248,7 @@ impl Shop {
         asked: &Asked,
         terms: &Terms,
         changes: &mut Changes<'_>,
-    ) -> Result<Open> {
+    ) -> Result<Box<Open>> {
         let mut charge = was.clone();
         let effect = match asked.op {
             Op::Refund => Effect::Refund { refund: self.reserve_refund(&mut charge, asked, changes) },
@@ -262,7 +262,7 @@ impl Shop {
         attempt.order = order.as_ref().map(|order| order.id);
         let order = self.mark_open(&attempt, was, &mut charge, order, changes)?;
         self.write_attempt(&attempt, terms, changes)?;
-        Ok(Open { attempt, charge, order, ended_elsewhere: false })
+        Ok(Open::new(attempt, charge, order))
     }
 
     /// Holds an amount on a charge for a refund, so that two refunds can't both have it.
@@ -311,7 +311,7 @@ impl Shop {
     }
 
     /// Carries a refund, capture or void to the gateway and commits what became of it.
-    pub(super) async fn ask_gateway(&self, open: Open, terms: &Terms) -> Result<Open> {
+    pub(super) async fn ask_gateway(&self, open: Box<Open>, terms: &Terms) -> Result<Box<Open>> {
         // It stays open, and whoever takes it over makes sure that it never happens.
         if self.overslept(&open.attempt)? {
             return Ok(open);
@@ -338,7 +338,7 @@ impl Shop {
     }
 
     /// The answer to a request about a charge whose attempt stands like this.
-    async fn charged(&self, open: Open, terms: &Terms) -> Result<Charge> {
+    async fn charged(&self, open: Box<Open>, terms: &Terms) -> Result<Charge> {
         let now = open.attempt.state.is_final() || terms.allow_pending;
         let attempt = if now { open.attempt.clone() } else { self.outcome(open.attempt.id, terms).await? };
         let own = now && !open.ended_elsewhere;

@@ -94,7 +94,7 @@ impl Shop {
             }
             Begun::Started(open) => {
                 terms.progress.reached(open.charge.id);
-                let open = self.ask_gateway(*open, terms).await?;
+                let open = self.ask_gateway(open, terms).await?;
                 self.returned(open, terms).await
             }
         }
@@ -117,7 +117,7 @@ impl Shop {
                 Begun::Done(Box::new(self.take_back_unpaid(&order, &plan, terms, &mut changes)?))
             } else {
                 let open = self.draw_up_return(order, charge, request, plan, terms, &mut changes)?;
-                Begun::Started(Box::new(open))
+                Begun::Started(open)
             };
             match changes.commit().await {
                 Ok(_) => return Ok(begun),
@@ -153,7 +153,7 @@ impl Shop {
         plan: Plan,
         terms: &Terms,
         changes: &mut Changes<'_>,
-    ) -> Result<Open> {
+    ) -> Result<Box<Open>> {
         let mut charge = was.clone();
         let asked = Asked { amount: plan.amount, op: Op::Refund, reason: request.reason };
         let refund = self.reserve_refund(&mut charge, &asked, changes);
@@ -163,11 +163,11 @@ impl Shop {
         attempt.reason = request.reason;
         let order = self.mark_open(&attempt, &was, &mut charge, Some(order), changes)?;
         self.write_attempt(&attempt, terms, changes)?;
-        Ok(Open { attempt, charge, order, ended_elsewhere: false })
+        Ok(Open::new(attempt, charge, order))
     }
 
     /// The answer to a Return whose attempt stands like this.
-    async fn returned(&self, open: Open, terms: &Terms) -> Result<Paid> {
+    async fn returned(&self, open: Box<Open>, terms: &Terms) -> Result<Paid> {
         let final_now = open.attempt.state.is_final();
         let attempt = if final_now || terms.allow_pending {
             open.attempt.clone()

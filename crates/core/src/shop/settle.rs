@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::changes::Changes;
 use super::keys::{Answer as Stored, Kept};
 use super::seen::{Seen, Verdict};
-use super::{Shop, Terms};
+use super::{Shop, Terms, seldom};
 use crate::error::{Error, Result};
 use crate::id::AttemptId;
 use crate::order::status::Move;
@@ -19,7 +19,8 @@ use crate::payment::{Attempt, Charge, ChargeStatus, NextAction, RefundStatus};
 use crate::port::gateway::{Lookup, Op};
 use crate::port::store::{Change, CommitError, Refusal};
 
-/// An open attempt with what it changes, as last read or written.
+/// An open attempt with what it changes, as last read or written. It goes from step to step in a box: each step would have
+/// room for it otherwise, as long as the gateway is waited for.
 #[derive(Clone, Debug)]
 pub(super) struct Open {
     pub(super) attempt: Attempt,
@@ -49,7 +50,7 @@ impl Shop {
     }
 
     /// Everything about an attempt, as the store has it now.
-    pub(super) async fn open(&self, id: AttemptId) -> Result<Open> {
+    pub(super) async fn open(&self, id: AttemptId) -> Result<Box<Open>> {
         let mut attempt = self.load::<Attempt>(id.0).await?;
         loop {
             let charge = self.load::<Charge>(attempt.charge.0).await?;
@@ -61,7 +62,7 @@ impl Shop {
             let again = self.load::<Attempt>(id.0).await?;
             if again.version == attempt.version {
                 let ended_elsewhere = attempt.state.is_final();
-                return Ok(Open { attempt, charge, order, ended_elsewhere });
+                return Ok(Box::new(Open { attempt, charge, order, ended_elsewhere }));
             }
             attempt = again;
         }
@@ -69,7 +70,7 @@ impl Shop {
 
     /// Commits what became of an attempt, and returns everything as it is then. If somebody else was first, that counts, unless
     /// the gateway now says otherwise. What can't be written the janitor asks for again, if somebody has settled it meanwhile.
-    pub(super) async fn conclude(&self, open: Open, answer: Seen) -> Result<Open> {
+    pub(super) async fn conclude(&self, open: Box<Open>, answer: Seen) -> Result<Box<Open>> {
         let id = open.attempt.id;
         let concluded = self.try_conclude(open, answer).await;
         if concluded.is_err() {
@@ -78,17 +79,17 @@ impl Shop {
         concluded
     }
 
-    async fn try_conclude(&self, mut open: Open, answer: Seen) -> Result<Open> {
+    async fn try_conclude(&self, mut open: Box<Open>, answer: Seen) -> Result<Box<Open>> {
         for _ in 0..TRIES {
             if open.attempt.state.is_final() {
-                return self.late(open, &answer, false).await;
+                return seldom(self.late(open, &answer, false)).await;
             }
             let mut changes = Changes::new(self);
             let next = answer.apply(&open, &mut changes)?;
             match changes.commit().await {
                 Ok(_) => return Ok(next),
                 Err(CommitError::Refused(Refusal::Stale { .. } | Refusal::MovedAlready { .. })) => {
-                    open = self.open(open.attempt.id).await?;
+                    open = seldom(self.open(open.attempt.id)).await?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -97,7 +98,7 @@ impl Shop {
     }
 
     /// Commits what became of an attempt for a caller who waits for it.
-    pub(super) async fn report(&self, open: Open, seen: Seen, terms: &Terms) -> Result<Open> {
+    pub(super) async fn report(&self, open: Box<Open>, seen: Seen, terms: &Terms) -> Result<Box<Open>> {
         self.conclude(open, seen).await.map_err(|error| unsure(&error, terms))
     }
 
@@ -154,8 +155,8 @@ impl Shop {
 
 impl Seen {
     /// Writes what follows from the verdict into `changes`, and returns everything as it will be.
-    fn apply(&self, was: &Open, changes: &mut Changes<'_>) -> Result<Open> {
-        let mut open = was.clone();
+    fn apply(&self, was: &Open, changes: &mut Changes<'_>) -> Result<Box<Open>> {
+        let mut open = Box::new(was.clone());
         if let Some(reference) = &self.reference {
             open.attempt.reference = Some(reference.clone());
         }
@@ -200,6 +201,10 @@ impl Seen {
 }
 
 impl Open {
+    pub(super) fn new(attempt: Attempt, charge: Charge, order: Option<Order>) -> Box<Self> {
+        Box::new(Self { attempt, charge, order, ended_elsewhere: false })
+    }
+
     /// The outcome is not known yet: look again later, the later the more often it was in vain.
     fn wait(
         &mut self,

@@ -4,7 +4,7 @@
 //! - `migrate`: checks the server, and brings the database to this schema (`schema.sql`).
 //! - `writer`: one task commits in groups; `load` locks and reads what they speak of into a `state`, `judge` says on it
 //!   what is refused, `flush` writes what changed.
-//! - `read`, `point`, `list`, `path`: reads, a statement each.
+//! - `read`, `point`, `gather`, `list`, `path`: reads; those of a moment that ask for the like share a statement.
 //! - `upkeep`: how unknown commits ended, and what is forgotten.
 //! - `table`, `error`: rows and errors.
 //!
@@ -28,6 +28,7 @@ use crate::{Config, Look, Schema};
 mod address;
 mod error;
 mod flush;
+mod gather;
 mod judge;
 mod link;
 mod list;
@@ -46,6 +47,7 @@ mod writer;
 pub use error::OpenError;
 use link::Server;
 use migrate::Names;
+use point::Desk;
 use read::Readers;
 use session::{Call, Session};
 use tokio_postgres::config::SslMode;
@@ -54,7 +56,8 @@ use writer::{Connection, Writer};
 
 /// A shop in a PostgreSQL database. Dropping it finishes what was begun.
 pub struct Postgres {
-    readers: Readers,
+    readers: Arc<Readers>,
+    desk: Desk,
     /// None where it is only read.
     writer: Option<Writer>,
 }
@@ -72,7 +75,8 @@ impl Postgres {
         migrate::migrate(&session, &names).await?;
         let connection = Connection::new(session).await.map_err(said)?;
         let server = Arc::new(Server { config: server, tls });
-        Ok(Self { readers: Readers::new(&server), writer: Some(Writer::start(server, connection)) })
+        let readers = Arc::new(Readers::new(&server));
+        Ok(Self { desk: Desk::new(&readers), readers, writer: Some(Writer::start(server, connection)) })
     }
 
     /// Opens the shop in this database for reading. Every commit fails.
@@ -84,7 +88,8 @@ impl Postgres {
         let session =
             Session::connect(&server, tls.as_ref()).await.map_err(|error| names.said(&error))?;
         migrate::refuse_older(&session, &names).await?;
-        Ok(Self { readers: Readers::new(&Arc::new(Server { config: server, tls })), writer: None })
+        let readers = Arc::new(Readers::new(&Arc::new(Server { config: server, tls })));
+        Ok(Self { desk: Desk::new(&readers), readers, writer: None })
     }
 
     /// The writer; refuses where there is none.
@@ -119,7 +124,7 @@ impl Way {
 #[async_trait]
 impl Store for Postgres {
     async fn get(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
-        point::get(&self.readers, kind, ids).await
+        self.desk.get(kind, ids).await
     }
 
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {
@@ -136,7 +141,7 @@ impl Store for Postgres {
     }
 
     async fn stocked(&self, sku: Uuid) -> Result<Option<(Record, Option<Stock>)>, StoreError> {
-        point::stocked(&self.readers, sku).await
+        self.desk.stocked(sku).await
     }
 
     async fn movements(&self, sku: Uuid, after: u64, limit: u32) -> Result<Vec<(u64, Movement)>, StoreError> {
@@ -144,7 +149,7 @@ impl Store for Postgres {
     }
 
     async fn key(&self, scope: &KeyScope) -> Result<Option<KeyEntry>, StoreError> {
-        point::key(&self.readers, scope).await
+        self.desk.key(scope).await
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<(u64, Event)>, StoreError> {

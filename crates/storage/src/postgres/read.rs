@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use digota_core::port::store::StoreError;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tokio_postgres::{Error, Row};
 
@@ -53,10 +53,20 @@ impl Readers {
         READS_MAX.saturating_sub(self.room.available_permits()) as u64
     }
 
+    /// Lets a read in that is one of many in a statement.
+    pub(super) fn enter(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        self.room.try_acquire().map_err(|_| StoreError::Overloaded)
+    }
+
     /// Runs one statement: one moment, and no transaction that would keep others from the connection. Asked again on a new
     /// connection where the old one was lost: asking twice does no harm.
     pub(super) async fn query(&self, length: Length, call: &Call<'_>) -> Result<Vec<Row>, StoreError> {
-        let _room = self.room.try_acquire().map_err(|_| StoreError::Overloaded)?;
+        let _room = self.enter()?;
+        self.query_for_many(length, call).await
+    }
+
+    /// The same for readers who have all been let in.
+    pub(super) async fn query_for_many(&self, length: Length, call: &Call<'_>) -> Result<Vec<Row>, StoreError> {
         match self.once(length, call).await? {
             Err(error) if is_lost(&error) => {
                 self.once(length, call).await?.map_err(|error| failed(&error))
