@@ -1,4 +1,5 @@
-//! The hot SKU: many payers at once, one SKU, until it is sold out; at the speed of the storage, not of the gateway.
+//! The hot SKU: many payers at once, one SKU, until it is sold out; at the speed of the storage, not of the gateway. A
+//! rehearsal comes first: a shop whose process has just begun is not what a sale meets.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use digota_oracle::history::{Ask, Call, History, Order, Outcome};
+use digota_oracle::history::{Ask, Call, History, Order, Outcome, Sku};
 use digota_oracle::rules::UNDERSOLD;
 use digota_oracle::{Evidence, Violation, When, judge};
 use serde_json::json;
@@ -60,7 +61,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     eprintln!("hot: {payers} payers, {stock} pieces of one SKU, a gateway of {delay_ms} ms");
     let played = play(options).await?;
     let mut violations = judge(&played.evidence, When::AtRest);
-    violations.extend(sold_exactly(&played.evidence, stock));
+    violations.extend(sold_exactly(&played.evidence, payers + stock));
     let (last, _) = played.pieces.last().context("nothing was sold")?;
     let mut waits: Vec<u128> = played.pieces.iter().map(|(_, wait)| wait.as_millis()).collect();
     waits.sort_unstable();
@@ -99,16 +100,19 @@ async fn play(options: &Options) -> Result<Played> {
     };
     let world = World::build(&digota(options.bin.as_deref())?, &gateway, options.storage).await?;
     let nodes = Nodes::start(&world, 1, payers.div_ceil(PAYERS_PER_CONNECTION)).await?;
-    let market = Market::open(&nodes.first(), &[Some(i64::try_from(stock)?)]).await?;
+    let pieces = [Some(i64::try_from(payers)?), Some(i64::try_from(stock)?)];
+    let market = Market::open(&nodes.first(), &pieces).await?;
     let faults = Arc::new(Faults::default());
     let line = |index| Line::new(nodes.known(), index, Arc::clone(&faults));
-    let sale = Arc::new(Sale::prepare(&market, stock + payers, line).await?);
-    eprintln!("{} orders are made", sale.orders.len());
+    let rehearsal = Arc::new(Sale::prepare("rehearsal", &market.skus[0], payers, line).await?);
+    let rehearsed = sell(&rehearsal, payers, line).await?;
+    let sale = Arc::new(Sale::prepare("sale", &market.skus[1], stock + payers, line).await?);
+    eprintln!("{payers} pieces of another SKU are sold, and {} orders are made", sale.orders.len());
     let sold = sell(&sale, payers, line).await?;
     let resent = faults.resent.load(Ordering::Relaxed);
     let faults = faults.internal.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let history =
-        History { skus: market.skus.clone(), orders: sale.with(sold.calls), faults, ..History::default() };
+    let orders = [rehearsal.with(rehearsed.calls), sale.with(sold.calls)].concat();
+    let history = History { skus: market.skus.clone(), orders, faults, ..History::default() };
     let (_last, told) = watch::channel(Some(world.store.last_event()?));
     let followed = Follower::new(nodes.known(), told).work().await.context("who follows the events")?;
     nodes.stop_all().await.context("the server")?;
@@ -124,13 +128,18 @@ async fn play(options: &Options) -> Result<Played> {
 
 /// Orders of one piece each, waiting to be paid.
 struct Sale {
+    name: &'static str,
     orders: Vec<Order>,
     next: AtomicUsize,
 }
 
 impl Sale {
-    async fn prepare(market: &Market, count: usize, line: impl Fn(usize) -> Line) -> Result<Sale> {
-        let sku = &market.skus[0];
+    async fn prepare(
+        name: &'static str,
+        sku: &Sku,
+        count: usize,
+        line: impl Fn(usize) -> Line,
+    ) -> Result<Sale> {
         let mut makers = JoinSet::new();
         for maker in 0..MAKERS {
             let (line, sku) = (line(maker), sku.clone());
@@ -138,7 +147,7 @@ impl Sale {
                 let mut made = Vec::new();
                 for index in (maker..count).step_by(MAKERS) {
                     let ask = client::Ask::New(new_order(&sku, 1));
-                    let told = line.insist(&ask, &format!("hot-order-{index:06}")).await;
+                    let told = line.insist(&ask, &format!("{name}-order-{index:06}")).await;
                     made.push(told);
                 }
                 made
@@ -151,7 +160,7 @@ impl Sale {
                 orders.push(Order::new(seen.object, vec![(sku.id, 1)], total(sku, 1)));
             }
         }
-        Ok(Sale { orders, next: AtomicUsize::new(0) })
+        Ok(Sale { name, orders, next: AtomicUsize::new(0) })
     }
 
     /// The orders with what was asked of them.
@@ -202,7 +211,7 @@ async fn pay_all(sale: &Sale, line: &Line) -> (Vec<(usize, Call)>, Vec<(Instant,
     loop {
         let index = sale.next.fetch_add(1, Ordering::Relaxed);
         let Some(order) = sale.orders.get(index) else { return (calls, pieces) };
-        let key = format!("hot-payment-{index:06}");
+        let key = format!("{}-payment-{index:06}", sale.name);
         let ask = client::Ask::Pay(pay_request(&order.id.to_string(), GOOD));
         let sent = Instant::now();
         let outcome = line.insist(&ask, &key).await;
@@ -225,5 +234,5 @@ fn sold_exactly(evidence: &Evidence, stock: usize) -> Vec<Violation> {
         return Vec::new();
     }
     let how = format!("{sold} of {stock} sold, {left} left, other refusals: {other:?}");
-    vec![Violation { rule: UNDERSOLD, about: "the hot SKU".into(), how }]
+    vec![Violation { rule: UNDERSOLD, about: "the hot SKU, or that of the rehearsal".into(), how }]
 }
