@@ -239,7 +239,12 @@ impl Shop {
     }
 
     /// Keeps a remark on a settled attempt.
-    async fn remarked(&self, was: Box<Open>, remark: Remark, change: impl FnOnce(&mut Attempt)) -> Result<Box<Open>> {
+    async fn remarked(
+        &self,
+        was: Box<Open>,
+        remark: Remark,
+        change: impl FnOnce(&mut Attempt),
+    ) -> Result<Box<Open>> {
         let mut open = was.clone();
         open.attempt.add(remark.clone());
         change(&mut open.attempt);

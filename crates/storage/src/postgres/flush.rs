@@ -84,9 +84,10 @@ fn stock<'a>(state: &'a State<'_>, calls: &mut Vec<Call<'a>>) {
     let (moved, opened) = (changed(true), changed(false));
     if !moved.is_empty() {
         calls.push(Call::new(
-            "UPDATE stock AS t SET on_hand = v.on_hand, reserved = v.reserved, version = v.version
-             FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS v (sku, on_hand, reserved, version)
-             WHERE t.sku = v.sku",
+            "INSERT INTO stock (sku, on_hand, reserved, version)
+             SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[])
+             ON CONFLICT (sku) DO UPDATE SET on_hand = excluded.on_hand, reserved = excluded.reserved,
+                                             version = excluded.version",
             params(&moved),
         ));
     }
@@ -123,6 +124,7 @@ fn movements<'a>(state: &'a State<'_>, calls: &mut Vec<Call<'a>>) {
     ));
 }
 
+/// The rows are locked: their places are theirs. Looked up one by one for the same reason as in [`super::load`].
 fn keys<'a>(state: &'a State<'_>, calls: &mut Vec<Call<'a>>) {
     let (mut gone, mut answered, mut claimed) = (vec![], vec![], vec![]);
     for (scope, key) in &state.keys {
@@ -140,8 +142,10 @@ fn keys<'a>(state: &'a State<'_>, calls: &mut Vec<Call<'a>>) {
     }
     if !gone.is_empty() {
         calls.push(Call::new(
-            "DELETE FROM keys AS t USING unnest($1::text[], $2::text[], $3::text[]) AS v (principal, method, key)
-             WHERE t.principal = v.principal AND t.method = v.method AND t.key = v.key",
+            "DELETE FROM keys USING unnest($1::text[], $2::text[], $3::text[]) AS v (principal, method, key),
+                  LATERAL (SELECT t.ctid AS place FROM keys AS t
+                           WHERE t.principal = v.principal AND t.method = v.method AND t.key = v.key LIMIT 1) AS k
+             WHERE keys.ctid = k.place",
             scopes(&gone),
         ));
     }
@@ -149,9 +153,11 @@ fn keys<'a>(state: &'a State<'_>, calls: &mut Vec<Call<'a>>) {
         let mut params = scopes(&answered.iter().map(|(scope, _)| *scope).collect::<Vec<_>>());
         params.push(Box::new(answered.iter().map(|(_, answer)| *answer).collect::<Vec<&'a str>>()));
         calls.push(Call::new(
-            "UPDATE keys AS t SET answer = v.answer
-             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS v (principal, method, key, answer)
-             WHERE t.principal = v.principal AND t.method = v.method AND t.key = v.key AND t.answer IS NULL",
+            "UPDATE keys SET answer = v.answer
+             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS v (principal, method, key, answer),
+                  LATERAL (SELECT t.ctid AS place FROM keys AS t
+                           WHERE t.principal = v.principal AND t.method = v.method AND t.key = v.key LIMIT 1) AS k
+             WHERE keys.ctid = k.place AND keys.answer IS NULL",
             params,
         ));
     }

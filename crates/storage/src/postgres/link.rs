@@ -35,9 +35,19 @@ impl Server {
     }
 }
 
+/// When a connection's statements are planned.
+#[derive(Clone, Copy)]
+pub(super) enum Plans {
+    /// As [`Session::plan_once`].
+    Once,
+    /// When the server sees fit.
+    Anew,
+}
+
 /// One connection, or none for the moment.
 pub(super) struct Link {
     server: Arc<Server>,
+    plans: Plans,
     place: Mutex<Place>,
 }
 
@@ -48,8 +58,8 @@ struct Place {
 }
 
 impl Link {
-    pub(super) fn new(server: Arc<Server>) -> Self {
-        Self { server, place: Mutex::default() }
+    pub(super) fn new(server: Arc<Server>, plans: Plans) -> Self {
+        Self { server, plans, place: Mutex::default() }
     }
 
     /// The connection; a new one if it was lost.
@@ -62,7 +72,7 @@ impl Link {
         if let Some((_, why)) = place.failure.as_ref().filter(|(at, _)| at.elapsed() < PAUSE) {
             return Err(StoreError::Unavailable(why.clone()));
         }
-        match self.server.connect().await {
+        match self.connect().await {
             Ok(session) => {
                 let session = Arc::new(session);
                 (place.session, place.failure) = (Some(Arc::clone(&session)), None);
@@ -75,6 +85,14 @@ impl Link {
                 Err(StoreError::Unavailable(why))
             }
         }
+    }
+
+    async fn connect(&self) -> Result<Session, String> {
+        let session = self.server.connect().await?;
+        if let Plans::Once = self.plans {
+            session.plan_once().await.map_err(|error| explain(&error))?;
+        }
+        Ok(session)
     }
 
     /// Gives up this connection, if it is still the one.

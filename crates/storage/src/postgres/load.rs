@@ -148,10 +148,11 @@ fn calls(needs: &Needs) -> Vec<(Part, Call<'_>)> {
 fn find_keys(scopes: &BTreeSet<KeyScope>) -> Call<'_> {
     let column = |part: fn(&KeyScope) -> &str| -> Vec<&str> { scopes.iter().map(part).collect() };
     Call::new(
+        // In the order of the arrays, which is that of the keys. The limit leaves no choice but to look each of them up.
         "SELECT k.principal, k.method, k.key, k.answer IS NOT NULL
-         FROM unnest($1::text[], $2::text[], $3::text[]) AS v (principal, method, key)
-         JOIN keys AS k ON k.principal = v.principal AND k.method = v.method AND k.key = v.key
-         ORDER BY k.principal, k.method, k.key FOR UPDATE OF k",
+         FROM unnest($1::text[], $2::text[], $3::text[]) AS v (principal, method, key),
+              LATERAL (SELECT * FROM keys AS t WHERE t.principal = v.principal AND t.method = v.method
+                                                 AND t.key = v.key LIMIT 1 FOR UPDATE) AS k",
         vec![
             Box::new(column(|scope| &scope.principal)),
             Box::new(column(|scope| &scope.method)),
@@ -165,9 +166,9 @@ fn find_steps(steps: &BTreeSet<(Uuid, Uuid, u8)>) -> Call<'_> {
     let skus: Vec<Uuid> = steps.iter().map(|(_, sku, _)| *sku).collect();
     let numbers: Vec<i16> = steps.iter().map(|(.., step)| i16::from(*step)).collect();
     Call::new(
-        "SELECT m.reference, m.sku, m.step FROM unnest($1::uuid[], $2::uuid[], $3::smallint[]) AS v (reference, sku, step)
-         JOIN movements AS m ON m.reference = v.reference AND m.sku = v.sku AND m.step = v.step
-         WHERE m.reference IS NOT NULL AND m.step IS NOT NULL",
+        "SELECT m.reference, m.sku, m.step FROM unnest($1::uuid[], $2::uuid[], $3::smallint[]) AS v (reference, sku, step),
+              LATERAL (SELECT * FROM movements AS t WHERE t.reference = v.reference AND t.sku = v.sku AND t.step = v.step
+                       AND t.reference IS NOT NULL AND t.step IS NOT NULL LIMIT 1) AS m",
         vec![Box::new(references), Box::new(skus), Box::new(numbers)],
     )
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_postgres::{Error, Row};
 
 use super::error::{failed, is_lost};
-use super::link::{Link, Server};
+use super::link::{Link, Plans, Server};
 use super::session::Call;
 
 /// Connections for reads of a few rows, and for lists.
@@ -43,8 +43,8 @@ pub(super) enum Length {
 impl Readers {
     /// Connects when first asked.
     pub(super) fn new(server: &Arc<Server>) -> Self {
-        let links = |n| (0..n).map(|_| Link::new(Arc::clone(server))).collect();
-        let (short, long) = (links(SHORT), links(LONG));
+        let links = |n, plans| (0..n).map(|_| Link::new(Arc::clone(server), plans)).collect();
+        let (short, long) = (links(SHORT, Plans::Once), links(LONG, Plans::Anew));
         Self { short, long, next: AtomicUsize::new(0), room: Semaphore::new(READS_MAX) }
     }
 

@@ -79,6 +79,12 @@ impl Session {
         Ok(session)
     }
 
+    /// Has every statement planned once and for all: planning took longer than doing. Only for statements that leave the planner
+    /// no choice, whatever it is given and however large the tables grow.
+    pub(super) async fn plan_once(&self) -> Result<(), Error> {
+        self.script("SET plan_cache_mode = force_generic_plan").await
+    }
+
     /// Whether it has ended.
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()

@@ -54,7 +54,7 @@ impl Table {
             names.chain(std::iter::repeat("NULL".to_owned())).take(3).collect::<Vec<_>>().join(", ")
         };
         let (selected, of_t) = (read(""), read("t."));
-        let sets: Vec<String> = names.iter().map(|name| format!("{name} = v.{name}")).collect();
+        let sets: Vec<String> = names.iter().map(|name| format!("{name} = excluded.{name}")).collect();
         let slots: Vec<String> =
             keys.iter().zip(5..).map(|((_, sql), n)| format!("${n}::{sql}[]")).collect();
         let rows = format!(
@@ -64,21 +64,24 @@ impl Table {
             5 + keys.len()
         );
         let heads = format!("SELECT id, version, {selected} FROM {name} WHERE id = ANY($1) ORDER BY id");
+        let insert = format!(
+            "INSERT INTO {name} (id, version, created, updated, {columns}, body)
+             SELECT id, version, created, updated, {columns}, body::json FROM {rows}"
+        );
         let all = format!("t.id, t.version, t.created, t.updated, {of_t}, t.body::text");
         Self {
             name,
             lock: format!("{heads} FOR UPDATE"),
             hold: format!("{heads} FOR SHARE"),
             get: format!("SELECT {all} FROM {name} AS t WHERE t.id = ANY($1)"),
-            insert: format!(
-                "INSERT INTO {name} (id, version, created, updated, {columns}, body)
-                 SELECT id, version, created, updated, {columns}, body::json FROM {rows}"
-            ),
+            // Every row is there, and locked: they all conflict. An UPDATE that joins the rows would leave the planner a choice,
+            // and what it chooses for a young table is wrong for an old one.
             replace: format!(
-                "UPDATE {name} AS t SET version = v.version, created = v.created, updated = v.updated, {}, body = v.body::json
-                 FROM {rows} WHERE t.id = v.id",
+                "{insert} ON CONFLICT (id) DO UPDATE SET version = excluded.version, created = excluded.created,
+                 updated = excluded.updated, {}, body = excluded.body",
                 sets.join(", ")
             ),
+            insert,
             delete: format!("DELETE FROM {name} WHERE id = ANY($1)"),
             columns: all,
         }

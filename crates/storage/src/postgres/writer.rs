@@ -89,6 +89,7 @@ impl Connection {
     pub(super) async fn new(session: Session) -> Result<Self, Error> {
         // A COMMIT that is cut short while it waits for a standby would count as done. The client has a limit of its own.
         session.script("SET statement_timeout = 0").await?;
+        session.plan_once().await?;
         for node in 0..i16::MAX {
             let params: super::table::Params<'_> = vec![Box::new(LOCKS), Box::new(i32::from(node))];
             let rows = session.query(&Call::new("SELECT pg_try_advisory_lock($1, $2)", params)).await?;
