@@ -1,7 +1,7 @@
 //! A client as a careful shop writes it: one idempotency key per request, sent again with it until there is an answer.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use digota_oracle::books::Scope;
@@ -17,7 +17,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 use uuid::Uuid;
 
-use crate::nodes::Known;
+use crate::nodes::{Known, Node};
 use crate::world::CLIENT;
 
 /// The deadline that every call carries.
@@ -35,16 +35,38 @@ pub(crate) struct Line {
     nodes: Known,
     /// Which of the nodes is asked first, and by which connection.
     index: usize,
-    faults: Arc<Faults>,
+    heard: Arc<Heard>,
 }
 
-/// What went wrong on all lines.
+/// What was heard on all lines.
 #[derive(Default)]
-pub(crate) struct Faults {
+pub(crate) struct Heard {
     /// Answers that say that the server itself is at fault.
-    pub(crate) internal: std::sync::Mutex<Vec<String>>,
+    pub(crate) internal: Mutex<Vec<String>>,
     /// Requests that were sent again.
     pub(crate) resent: AtomicUsize,
+    /// Every answer, in the order in which they came.
+    pub(crate) answers: Mutex<Vec<Answer>>,
+}
+
+/// What became of sending a request once.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    pub(crate) at: Instant,
+    /// Which node was asked, and in which of its lives.
+    pub(crate) node: usize,
+    pub(crate) life: usize,
+    pub(crate) said: Said,
+}
+
+#[derive(Clone)]
+pub(crate) enum Said {
+    /// It is done; for a payment, of which order.
+    Done { paid: Option<Uuid> },
+    /// A definite no.
+    No,
+    /// Nothing that says; it must be sent again. The reason, where the server gave one.
+    Again { reason: Option<String>, text: String },
 }
 
 /// A request that changes something.
@@ -57,27 +79,29 @@ pub(crate) enum Ask {
 }
 
 impl Line {
-    pub(crate) fn new(nodes: Known, index: usize, faults: Arc<Faults>) -> Line {
-        Line { nodes, index, faults }
+    pub(crate) fn new(nodes: Known, index: usize, heard: Arc<Heard>) -> Line {
+        Line { nodes, index, heard }
     }
 
     /// Sends a request until there is an answer that says what became of it.
     pub(crate) async fn insist(&self, ask: &Ask, key: &str) -> Outcome {
         let give_up = Instant::now() + PATIENCE;
         for turn in 0.. {
-            let channel = self.channel(turn);
-            let last = match tokio::time::timeout(DEADLINE + GRACE, ask.send(channel, key)).await {
-                Ok(Ok(seen)) => return Outcome::Done(seen),
-                Ok(Err(status)) => match self.read(&status) {
-                    Some(no) => return no,
-                    None => format!("{:?}: {}", status.code(), status.message()),
-                },
-                Err(_) => "no answer at all".to_owned(),
+            let (node, life, channel) = self.channel(turn);
+            let answer = tokio::time::timeout(DEADLINE + GRACE, ask.send(channel, key)).await;
+            let (said, outcome) = match answer {
+                Ok(Ok(seen)) => (Said::Done { paid: ask.pays(&seen) }, Some(Outcome::Done(seen))),
+                Ok(Err(status)) => self.read(&status),
+                Err(_) => (Said::Again { reason: None, text: "no answer at all".into() }, None),
             };
-            if Instant::now() >= give_up {
-                return Outcome::Unknown(last);
+            self.heard.note(Answer { at: Instant::now(), node, life, said: said.clone() });
+            if let Some(outcome) = outcome {
+                return outcome;
             }
-            self.faults.resent.fetch_add(1, Ordering::Relaxed);
+            if let (Said::Again { text, .. }, true) = (said, Instant::now() >= give_up) {
+                return Outcome::Unknown(text);
+            }
+            self.heard.resent.fetch_add(1, Ordering::Relaxed);
             self.look_at(ask, turn).await;
             let pause = rand::rng().random_range(PAUSE_MS);
             tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -85,18 +109,29 @@ impl Line {
         unreachable!("there is always another turn")
     }
 
-    /// A definite no; `None` where the request must be sent again.
-    fn read(&self, status: &Status) -> Option<Outcome> {
+    /// What a status says, and what it comes to: nothing, where the request must be sent again.
+    fn read(&self, status: &Status) -> (Said, Option<Outcome>) {
         let details = status.get_error_details();
         // Without this the status is the transport's, not the server's.
-        let info = details.error_info().filter(|info| info.domain == "digota")?;
-        match (status.code(), info.reason.as_str()) {
+        let reason =
+            details.error_info().filter(|info| info.domain == "digota").map(|info| info.reason.clone());
+        let outcome = reason.as_deref().and_then(|reason| self.definite(status, reason));
+        match outcome {
+            Some(no) => (Said::No, Some(no)),
+            None => {
+                (Said::Again { reason, text: format!("{:?}: {}", status.code(), status.message()) }, None)
+            }
+        }
+    }
+
+    fn definite(&self, status: &Status, reason: &str) -> Option<Outcome> {
+        match (status.code(), reason) {
             (Code::Internal, _) => {
-                let text = format!("{}: {}", status.message(), info.reason);
-                self.faults.internal.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(text);
+                let text = format!("{}: {reason}", status.message());
+                self.heard.internal.lock().unwrap_or_else(PoisonError::into_inner).push(text);
                 None
             }
-            (Code::Aborted, "processing_error") => Some(Outcome::Declined(info.reason.clone())),
+            (Code::Aborted, "processing_error") => Some(Outcome::Declined(reason.to_owned())),
             (
                 Code::FailedPrecondition | Code::InvalidArgument | Code::NotFound | Code::AlreadyExists,
                 reason,
@@ -122,17 +157,30 @@ impl Line {
         };
         let mut request = Request::new(GetRequest { id });
         request.set_timeout(GRACE);
-        let _ = tokio::time::timeout(GRACE, OrderServiceClient::new(self.channel(turn)).get(request)).await;
+        let _ = tokio::time::timeout(GRACE, OrderServiceClient::new(self.channel(turn).2).get(request)).await;
     }
 
-    fn channel(&self, turn: usize) -> Channel {
+    /// The node to ask, its life, and the connection to it.
+    fn channel(&self, turn: usize) -> (usize, usize, Channel) {
         let nodes = self.nodes.borrow();
-        let channels = &nodes[(self.index + turn) % nodes.len()].channels;
-        channels[self.index / nodes.len() % channels.len()].clone()
+        let index = (self.index + turn) % nodes.len();
+        let Node { channels, life } = &nodes[index];
+        (index, *life, channels[self.index / nodes.len() % channels.len()].clone())
+    }
+}
+
+impl Heard {
+    fn note(&self, answer: Answer) {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
     }
 }
 
 impl Ask {
+    /// The order that is paid by an answer to this.
+    fn pays(&self, seen: &Seen) -> Option<Uuid> {
+        matches!(self, Ask::Pay(_)).then_some(seen.object)
+    }
+
     /// Whose key it is, on which rpc.
     pub(crate) fn scope(&self, key: &str) -> Scope {
         let method = match self {

@@ -17,13 +17,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::books::Storage;
-use crate::client::{self, Faults, Line};
+use crate::client::{self, Heard, Line};
 use crate::follower::Follower;
 use crate::kill::digota;
 use crate::market::{GOOD, Market, new_order, pay_request, total};
 use crate::nodes::Nodes;
 use crate::report;
-use crate::world::{Beside, Gateway, World};
+use crate::world::{Beside, Gateway, Reading, World};
 
 /// How many payers share a connection: below the server's limit of 100 calls on one.
 const PAYERS_PER_CONNECTION: usize = 64;
@@ -98,19 +98,20 @@ async fn play(options: &Options) -> Result<Played> {
         true => Gateway::Beside(Beside { delay_ms, jitter_ms: 0, lost: "0", seed: 0 }),
         false => Gateway::Inside { delay_ms },
     };
-    let world = World::build(&digota(options.bin.as_deref())?, &gateway, options.storage).await?;
-    let nodes = Nodes::start(&world, 1, payers.div_ceil(PAYERS_PER_CONNECTION)).await?;
+    let world =
+        World::build(&digota(options.bin.as_deref())?, &gateway, options.storage, Reading::This).await?;
+    let nodes = Nodes::start(&world, &world.bin, 1, payers.div_ceil(PAYERS_PER_CONNECTION)).await?;
     let pieces = [Some(i64::try_from(payers)?), Some(i64::try_from(stock)?)];
     let market = Market::open(&nodes.first(), &pieces).await?;
-    let faults = Arc::new(Faults::default());
-    let line = |index| Line::new(nodes.known(), index, Arc::clone(&faults));
+    let heard = Arc::new(Heard::default());
+    let line = |index| Line::new(nodes.known(), index, Arc::clone(&heard));
     let rehearsal = Arc::new(Sale::prepare("rehearsal", &market.skus[0], payers, line).await?);
     let rehearsed = sell(&rehearsal, payers, line).await?;
     let sale = Arc::new(Sale::prepare("sale", &market.skus[1], stock + payers, line).await?);
     eprintln!("{payers} pieces of another SKU are sold, and {} orders are made", sale.orders.len());
     let sold = sell(&sale, payers, line).await?;
-    let resent = faults.resent.load(Ordering::Relaxed);
-    let faults = faults.internal.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let resent = heard.resent.load(Ordering::Relaxed);
+    let faults = heard.internal.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let orders = [rehearsal.with(rehearsed.calls), sale.with(sold.calls)].concat();
     let history = History { skus: market.skus.clone(), orders, faults, ..History::default() };
     let (_last, told) = watch::channel(Some(world.store.last_event()?));

@@ -2,48 +2,36 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use digota_oracle::history::History;
 use digota_oracle::{Evidence, When, judge};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::books::Storage;
-use crate::client::{Faults, Line};
-use crate::follower::{Followed, Follower};
+use crate::crowd::{CONNECTIONS, Crowd, Seen};
+use crate::follower::Followed;
 use crate::market::Market;
 use crate::nodes::Nodes;
-use crate::payer::{CARDS, Payer};
+use crate::payer::CARDS;
 use crate::report;
 use crate::tally::{Gap, Kills, Tally};
-use crate::world::{Beside, Gateway, World};
+use crate::world::{Beside, Gateway, Reading, World};
 
 /// A server is killed at a random moment of this many milliseconds after it serves.
 const LIFE_MS: u64 = 300;
 /// The same where it must make connections to a database first.
 const LIFE_WITH_DATABASE_MS: u64 = 1500;
 /// How long the gateway takes to answer, and to act: it may act after we died.
-const GATEWAY_MS: (u64, u64) = (5, 50);
+pub(crate) const GATEWAY_MS: (u64, u64) = (5, 50);
 /// The share of requests to the gateway, and of its answers, that are lost.
 const LOST: &str = "0.01";
-/// What is there of each SKU at first; nothing said: it never runs out.
-const QUANTITIES: [Option<i64>; 5] = [None, None, Some(60), Some(500), Some(100_000)];
-/// How many connections all payers share.
-const CONNECTIONS: usize = 4;
 /// How long the payers go on after the last kill.
 const AFTERMATH: Duration = Duration::from_secs(1);
-/// How long the payers may take to finish after the last kill.
-const FINISH: Duration = Duration::from_secs(180);
-/// How long it may take until nothing is open any more.
-const REST: Duration = Duration::from_secs(60);
 
 /// `digota-faults kill`.
 #[derive(Args)]
@@ -117,18 +105,11 @@ struct Played {
 async fn play(options: &Options, seed: u64) -> Result<Played> {
     let (delay_ms, jitter_ms) = GATEWAY_MS;
     let gateway = Gateway::Beside(Beside { delay_ms, jitter_ms, lost: LOST, seed });
-    let world = World::build(&digota(options.bin.as_deref())?, &gateway, options.storage).await?;
-    let mut nodes = Nodes::start(&world, options.nodes.into(), CONNECTIONS).await?;
-    let market = Arc::new(Market::open(&nodes.first(), &QUANTITIES).await?);
-    let faults = Arc::new(Faults::default());
-    let mut payers = JoinSet::new();
-    for index in 0..options.payers {
-        let line = Line::new(nodes.known(), index, Arc::clone(&faults));
-        payers.spawn(Payer::new(index, seed, Arc::clone(&market), line).work());
-    }
-    let (until, told) = watch::channel(None);
-    let follower = tokio::spawn(Follower::new(nodes.known(), told).work());
-    let mut killer = Killer::new(&world, &mut nodes, &market);
+    let bin = digota(options.bin.as_deref())?;
+    let world = World::build(&bin, &gateway, options.storage, Reading::This).await?;
+    let mut nodes = Nodes::start(&world, &world.bin, options.nodes.into(), CONNECTIONS).await?;
+    let crowd = Crowd::gather(&nodes, options.payers, seed).await?;
+    let mut killer = Killer::new(&world, &mut nodes, &crowd.market);
     let life_ms = match options.storage {
         Storage::Sqlite => LIFE_MS,
         Storage::Postgresql => LIFE_WITH_DATABASE_MS,
@@ -136,18 +117,14 @@ async fn play(options: &Options, seed: u64) -> Result<Played> {
     killer.kill(options.kills, life_ms, StdRng::seed_from_u64(seed)).await?;
     let kills = killer.kills;
     tokio::time::sleep(AFTERMATH).await;
-    let history = finish(payers, &market, &faults).await?;
-    rest(&world).await?;
-    until.send_replace(Some(world.store.last_event()?));
-    let followed =
-        tokio::time::timeout(REST, follower).await.context("the events do not come to an end")??;
-    let Followed { events, streams } = followed.context("who follows the events")?;
+    let Seen { history, followed, resent } = crowd.go_home(&world).await?;
+    let Followed { events, streams } = followed;
     let kills = Kills { streams, ..kills };
     nodes.stop_all().await.context("the servers")?;
     let books = world.store.books()?;
     let (folder, journal) = world.close().await?;
     let evidence = Evidence { history, journal, books, events };
-    let tally = Tally::count(&evidence, &kills, faults.resent.load(Ordering::Relaxed));
+    let tally = Tally::count(&evidence, &kills, resent);
     Ok(Played { evidence, tally, folder })
 }
 
@@ -196,35 +173,6 @@ impl<'a, 'w> Killer<'a, 'w> {
         let seconds = self.started.elapsed().as_secs().max(1);
         eprintln!("kill {kill} of {kills}: {orders} orders, {} a second", orders as u64 / seconds);
     }
-}
-
-/// Lets every payer end what it has begun, and puts their logs together.
-async fn finish(mut payers: JoinSet<History>, market: &Market, faults: &Faults) -> Result<History> {
-    market.closing.store(true, Ordering::Relaxed);
-    let secrets = CARDS.map(str::to_owned).to_vec();
-    let mut all = History { skus: market.skus.clone(), secrets, ..History::default() };
-    let done = async {
-        while let Some(history) = payers.join_next().await {
-            let history = history.context("a payer")?;
-            all.orders.extend(history.orders);
-            all.orders_given_up += history.orders_given_up;
-            all.faults.extend(history.faults);
-        }
-        Ok::<(), anyhow::Error>(())
-    };
-    tokio::time::timeout(FINISH, done).await.context("the payers do not come to an end")??;
-    all.faults.extend(faults.internal.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
-    Ok(all)
-}
-
-/// Waits until nothing is open. What stays open is for the verdict to name.
-async fn rest(world: &World) -> Result<()> {
-    let began = Instant::now();
-    while world.store.open_now()? > 0 && began.elapsed() < REST {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    eprintln!("at rest after {} ms", began.elapsed().as_millis());
-    Ok(())
 }
 
 /// Microseconds since 1970-01-01 UTC.

@@ -1,12 +1,14 @@
 //! `digota-faults`: breaks a running digota on purpose, and judges what is left from records that are not its own.
 //!
-//! - [`world`], [`process`], [`nodes`]: digotas and a sandbox, each a process of its own. [`client`], [`payer`], [`follower`]: who calls.
+//! - [`world`], [`process`], [`nodes`]: digotas and a sandbox, each a process of its own. [`crowd`], [`client`], [`payer`],
+//!   [`follower`]: who calls.
 //! - [`books`]: what the store holds, read without its code. Whether all records fit together is for [`digota_oracle`] to say.
-//! - [`kill`], [`hot`]: the harnesses. [`report`]: what they print and keep.
+//! - [`kill`], [`rolling`], [`hot`]: the harnesses. [`report`]: what they print and keep.
 #![expect(clippy::print_stdout, reason = "a command line tool talks to a person")]
 
 mod books;
 mod client;
+mod crowd;
 mod follower;
 mod hot;
 mod kill;
@@ -15,6 +17,7 @@ mod nodes;
 mod payer;
 mod process;
 mod report;
+mod rolling;
 mod tally;
 mod world;
 
@@ -33,6 +36,8 @@ struct Cli {
 enum Command {
     /// Kills the server at random moments under concurrent payers
     Kill(kill::Options),
+    /// Replaces nodes of an earlier digota one by one, under concurrent payers, on PostgreSQL
+    Rolling(rolling::Options),
     /// Sells one SKU to many payers at once, until it is sold out
     Hot(hot::Options),
 }
@@ -41,6 +46,7 @@ enum Command {
 async fn main() -> ExitCode {
     let verdict = match Cli::parse().command {
         Command::Kill(options) => kill::run(&options).await,
+        Command::Rolling(options) => rolling::run(&options).await,
         Command::Hot(options) => hot::run(&options).await,
     };
     match verdict {

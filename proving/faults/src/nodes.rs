@@ -1,5 +1,6 @@
 //! The nodes that serve a shop, as clients know them: an address each, which changes when a node is started anew.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -24,6 +25,8 @@ pub(crate) struct Node {
 /// The running nodes of a world.
 pub(crate) struct Nodes<'a> {
     world: &'a World,
+    /// What is started from now on.
+    bin: PathBuf,
     processes: Vec<Process>,
     told: watch::Sender<Arc<Vec<Node>>>,
     connections: usize,
@@ -31,20 +34,30 @@ pub(crate) struct Nodes<'a> {
 
 impl<'a> Nodes<'a> {
     /// Starts so many, one after the other; clients get so many connections to each.
-    pub(crate) async fn start(world: &'a World, count: usize, connections: usize) -> Result<Nodes<'a>> {
+    pub(crate) async fn start(
+        world: &'a World,
+        bin: &Path,
+        count: usize,
+        connections: usize,
+    ) -> Result<Nodes<'a>> {
         let (mut processes, mut nodes) = (Vec::new(), Vec::new());
         for index in 0..count {
-            let process = world.serve(index).await?;
+            let process = world.serve(bin, index).await?;
             nodes.push(Node { channels: world.connect(&process, connections)?, life: 1 });
             processes.push(process);
         }
         let (told, _) = watch::channel(Arc::new(nodes));
-        Ok(Nodes { world, processes, told, connections })
+        Ok(Nodes { world, bin: bin.to_owned(), processes, told, connections })
     }
 
     /// Who is told of every change.
     pub(crate) fn known(&self) -> Known {
         self.told.subscribe()
+    }
+
+    /// Whatever is started from now on is another digota.
+    pub(crate) fn switch_to(&mut self, bin: &Path) {
+        bin.clone_into(&mut self.bin);
     }
 
     /// A connection to the first of them.
@@ -70,7 +83,7 @@ impl<'a> Nodes<'a> {
 
     /// Starts one anew that has ended, and tells everybody.
     pub(crate) async fn start_again(&mut self, index: usize) -> Result<()> {
-        let process = self.world.serve(index).await?;
+        let process = self.world.serve(&self.bin, index).await?;
         let channels = self.world.connect(&process, self.connections)?;
         self.processes[index] = process;
         self.told.send_modify(|nodes| {

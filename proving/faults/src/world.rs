@@ -22,7 +22,8 @@ const JOURNAL: &str = "sandbox.journal";
 pub(crate) struct World {
     /// Stays behind unless the run ends well.
     folder: PathBuf,
-    bin: PathBuf,
+    /// The digota that is tried.
+    pub(crate) bin: PathBuf,
     sandbox: Option<Process>,
     tls: ClientTlsConfig,
     pub(crate) store: Store,
@@ -34,6 +35,15 @@ pub(crate) enum Gateway {
     Inside { delay_ms: u64 },
     /// A process of its own, that outlives servers.
     Beside(Beside),
+}
+
+/// Who reads the settings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// This digota, which is told to settle what a dead node left behind soon.
+    This,
+    /// An earlier one too, which may not know that setting.
+    EarlierToo,
 }
 
 /// How a sandbox beside the server behaves.
@@ -50,7 +60,12 @@ pub(crate) struct Beside {
 
 impl World {
     /// Makes the folder, the certificates and an empty store, and starts the sandbox.
-    pub(crate) async fn build(bin: &Path, gateway: &Gateway, storage: Storage) -> Result<World> {
+    pub(crate) async fn build(
+        bin: &Path,
+        gateway: &Gateway,
+        storage: Storage,
+        reading: Reading,
+    ) -> Result<World> {
         let bin = bin.canonicalize().with_context(|| format!("there is no digota at {}", bin.display()))?;
         let folder = tempfile::Builder::new().prefix("digota-faults-").tempdir()?.keep();
         eprintln!("everything is in {}", folder.display());
@@ -70,16 +85,21 @@ impl World {
             }
         };
         let store = Store::new(storage, path)?;
-        fs::write(path.join("digota.toml"), settings(path, &store, &account, &lines)?)?;
+        fs::write(path.join("digota.toml"), settings(path, &store, &account, &lines, reading)?)?;
         let tls = client_tls(&path.join("certs"))?;
         Ok(World { folder, bin, sandbox, tls, store })
     }
 
-    /// Starts a node on the data that the others share or the last one left.
-    pub(crate) async fn serve(&self, index: usize) -> Result<Process> {
-        let config = text(&self.path().join("digota.toml"));
+    /// Starts a node of this digota on the data that the others share or the last one left.
+    pub(crate) async fn serve(&self, bin: &Path, index: usize) -> Result<Process> {
         let log = self.path().join(format!("server{index}.log"));
-        Process::start(&self.bin, &["serve", "--config", &config], &log).await.context("the server")
+        Process::start(bin, &["serve", "--config", &self.config()], &log).await.context("the server")
+    }
+
+    /// What `digota verify` finds wrong, in its own words.
+    pub(crate) fn verify(&self) -> Result<(), String> {
+        let found = digota(&self.bin, &["verify", "--config", &self.config()]);
+        found.map(drop).map_err(|error| format!("{error:#}"))
     }
 
     /// Connections to a server, opened when they are first used.
@@ -102,8 +122,12 @@ impl World {
         Ok((self.folder, entries))
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.folder
+    }
+
+    fn config(&self) -> String {
+        text(&self.folder.join("digota.toml"))
     }
 }
 
@@ -121,10 +145,14 @@ impl Beside {
     }
 }
 
-fn settings(path: &Path, store: &Store, account: &str, clients: &str) -> Result<String> {
+fn settings(path: &Path, store: &Store, account: &str, clients: &str, reading: Reading) -> Result<String> {
     let clients =
         clients.find("[[clients]]").map(|at| &clients[at..]).context("no lines for the whitelist")?;
     let folder = text(path);
+    let slack = match reading {
+        Reading::This => "lease_slack_ms = 1000",
+        Reading::EarlierToo => "",
+    };
     Ok(format!(
         r#"address = "127.0.0.1:0"
 
@@ -138,7 +166,7 @@ cacrt = "{folder}/certs/ca.crt"
 
 [payments]
 gateway_timeout_ms = 2000
-lease_slack_ms = 1000
+{slack}
 
 [[payment]]
 provider = "sandbox"

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, bail};
 use clap::ValueEnum;
 use digota_oracle::Books;
 use digota_oracle::books::Noun;
@@ -99,6 +99,22 @@ impl Store {
         match self {
             Store::File(path) => sqlite::last_event(path),
             Store::Postgres { server, database } => postgres::last_event(server, database),
+        }
+    }
+
+    /// The schema of a database.
+    pub(crate) fn schema(&self) -> Result<i64> {
+        match self {
+            Store::File(_) => bail!("a file is for one node"),
+            Store::Postgres { server, database } => postgres::schema(server, database),
+        }
+    }
+
+    /// How many attempts of a database are not marked for persons as their documents say; from the second schema on.
+    pub(crate) fn wrong_marks(&self) -> Result<usize> {
+        match self {
+            Store::File(_) => bail!("a file is for one node"),
+            Store::Postgres { server, database } => postgres::wrong_marks(server, database),
         }
     }
 }

@@ -46,9 +46,19 @@ pub(super) fn open_attempts(server: &Postgres, database: &str) -> Result<Vec<Ope
 
 /// The position of the last event in a database.
 pub(super) fn last_event(server: &Postgres, database: &str) -> Result<i64> {
-    let rows: Vec<LastRow> =
-        Ask { server, database }.rows("SELECT coalesce(max(position), 0) AS last FROM events")?;
-    Ok(rows.first().context("no answer")?.last)
+    Ask { server, database }.number("SELECT coalesce(max(position), 0) AS number FROM events")
+}
+
+/// The schema of a database.
+pub(super) fn schema(server: &Postgres, database: &str) -> Result<i64> {
+    Ask { server, database }.number("SELECT version AS number FROM digota_schema")
+}
+
+/// How many attempts of a database are not marked as their documents say.
+pub(super) fn wrong_marks(server: &Postgres, database: &str) -> Result<usize> {
+    let sql = "SELECT count(*) AS number FROM attempts WHERE concern <> CASE WHEN body ->> 'state' = 'unknown' THEN 1
+        WHEN due IS NULL AND (body ->> 'review')::boolean THEN 2 ELSE 0 END";
+    Ok(usize::try_from(Ask { server, database }.number(sql)?)?)
 }
 
 struct Ask<'a> {
@@ -57,6 +67,11 @@ struct Ask<'a> {
 }
 
 impl Ask<'_> {
+    fn number(&self, sql: &str) -> Result<i64> {
+        let rows: Vec<Number> = self.rows(sql)?;
+        Ok(rows.first().context("no answer")?.number)
+    }
+
     fn rows<T: DeserializeOwned>(&self, sql: &str) -> Result<Vec<T>> {
         let sql = format!("SELECT row_to_json(t) FROM ({sql}) AS t");
         let text = self.server.sql(self.database, &sql).map_err(Error::msg)?;
@@ -65,8 +80,8 @@ impl Ask<'_> {
 }
 
 #[derive(Deserialize)]
-struct LastRow {
-    last: i64,
+struct Number {
+    number: i64,
 }
 
 #[derive(Deserialize)]
