@@ -80,6 +80,14 @@ pub enum OpenError {
         /// Ours.
         known: usize,
     },
+    /// Somebody uses its tables without end while they should be changed.
+    #[error("database {database:?} can't get schema {needed}: long transactions of others, such as a report or pg_dump, keep its tables; see pg_stat_activity, and start again when they have ended")]
+    InUse {
+        /// Which one.
+        database: String,
+        /// The schema that this digota needs.
+        needed: i32,
+    },
     /// It holds something else than a shop.
     #[error("database {database:?} is not digota's: it has a table {table:?} that another program made; give digota a database of its own")]
     Foreign {
@@ -146,6 +154,12 @@ pub(super) fn is_lost(error: &Error) -> bool {
 /// Whether the same work may succeed if it is simply done again: another node was faster, or stands in the way.
 pub(super) fn is_contention(error: &Error) -> bool {
     is_race(error) || error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+}
+
+/// Whether others hold what a statement waited for.
+pub(super) fn is_blocked(error: &Error) -> bool {
+    let held = [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED];
+    error.code().is_some_and(|code| held.contains(code))
 }
 
 /// Whether another node was faster. What it did is done by now, so there is nothing to wait for.

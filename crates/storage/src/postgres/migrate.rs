@@ -4,10 +4,13 @@
 //! they use: a new column has a default, and what is not used any more goes two versions later. What they leave behind is made
 //! good by `catch_up.sql`. An earlier digota that *starts* is refused.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
-use super::error::{OLDEST, OpenError, explain};
+use super::error::{OLDEST, OpenError, explain, is_blocked};
 use super::session::{Call, Session};
 use crate::{Look, Schema};
 
@@ -15,7 +18,7 @@ use crate::{Look, Schema};
 const SCRIPTS: &[&str] = &[include_str!("schema.sql"), include_str!("schema2.sql")];
 
 /// Makes good what nodes of the schema before have written since it was migrated.
-const CATCH_UP: &str = include_str!("catch_up.sql");
+pub(super) const CATCH_UP: &str = include_str!("catch_up.sql");
 
 /// Made again with every schema version.
 const VIEWS: &str = include_str!("views.sql");
@@ -23,6 +26,14 @@ const VIEWS: &str = include_str!("views.sql");
 /// The first number of our advisory locks: "dgta". The second is a node's, or [`MIGRATING`].
 pub(super) const LOCKS: i32 = 0x6467_7461;
 const MIGRATING: i32 = -1;
+
+/// Who waits for a table to be free keeps all others waiting who come later, writers of nodes that serve above all. So it is not
+/// waited for longer than they can bear, which is `lock_timeout` of the session, and they have their turn before the next try.
+const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '10min'";
+const POLITELY: &str = "SET LOCAL lock_timeout = '2s'";
+const PAUSE: Duration = Duration::from_secs(2);
+/// How long it is tried.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Tables that a shop has from its first schema on.
 const TABLES: &[&str] =
@@ -40,14 +51,45 @@ pub(super) async fn migrate(session: &Session, names: &Names) -> Result<(), Open
     let said = |error: Error| names.said(&error);
     check(session, names).await?;
     if version(session).await.map_err(said)? != Some(known()) {
-        bring(session, names).await?;
+        in_spite_of_others(session, names, Work::Schema).await?;
     }
-    session.script(CATCH_UP).await.map_err(said)
+    in_spite_of_others(session, names, Work::CatchUp).await
 }
 
-async fn bring(session: &Session, names: &Names) -> Result<(), OpenError> {
+/// What may find tables in use.
+#[derive(Clone, Copy)]
+enum Work {
+    Schema,
+    CatchUp,
+}
+
+/// Does it, again and again until they are free.
+async fn in_spite_of_others(session: &Session, names: &Names, work: Work) -> Result<(), OpenError> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let done = match work {
+            Work::Schema => bring(session, names).await?,
+            Work::CatchUp => session.script(CATCH_UP).await,
+        };
+        let error = match done {
+            Ok(()) => return Ok(()),
+            Err(error) if is_blocked(&error) => error,
+            Err(error) => return Err(names.said(&error)),
+        };
+        session.script("ROLLBACK").await.map_err(|error| names.said(&error))?;
+        if Instant::now() >= end {
+            return Err(OpenError::InUse { database: names.database.clone(), needed: known() });
+        }
+        let (database, why) = (&names.database, explain(&error));
+        tracing::warn!(database, why, "the storage's tables are in use; waiting for a better moment to change them");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Inside: what the server says of the changes themselves, none of which is made then.
+async fn bring(session: &Session, names: &Names) -> Result<Result<(), Error>, OpenError> {
     let said = |error: Error| names.said(&error);
-    session.script("BEGIN; SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '10min'").await.map_err(said)?;
+    session.script(BEGIN).await.map_err(said)?;
     let turn = Call::new("SELECT pg_advisory_xact_lock($1, $2)", vec![Box::new(LOCKS), Box::new(MIGRATING)]);
     session.query(&turn).await.map_err(said)?;
     // Another node may have done it meanwhile.
@@ -62,18 +104,26 @@ async fn bring(session: &Session, names: &Names) -> Result<(), OpenError> {
     if found > known {
         return Err(OpenError::Newer { database: names.database.clone(), found, known });
     }
-    for (script, version) in SCRIPTS.iter().zip(1..).filter(|(_, version)| *version > found) {
-        tracing::info!(version, database = names.database, "the storage gets a new schema");
-        session.script(script).await.map_err(said)?;
+    if found < known {
+        tracing::info!(from = found, to = known, database = names.database, "the storage gets a new schema");
+    }
+    Ok(change(session, found, known).await)
+}
+
+/// Runs what is missing, and commits.
+async fn change(session: &Session, found: i32, known: i32) -> Result<(), Error> {
+    session.script(POLITELY).await?;
+    for (script, _) in SCRIPTS.iter().zip(1..).filter(|(_, version)| *version > found) {
+        session.script(script).await?;
     }
     if found < known {
-        session.script(VIEWS).await.map_err(said)?;
+        session.script(VIEWS).await?;
         let record = "CREATE TABLE IF NOT EXISTS digota_schema (version integer NOT NULL PRIMARY KEY)";
-        session.script(record).await.map_err(said)?;
+        session.script(record).await?;
         let add = format!("DELETE FROM digota_schema; INSERT INTO digota_schema (version) VALUES ({known})");
-        session.script(&add).await.map_err(said)?;
+        session.script(&add).await?;
     }
-    session.script("COMMIT").await.map_err(said)
+    session.script("COMMIT").await
 }
 
 /// The schema of the database, 0 where there is no shop yet; refuses one that is not ours or too new. Changes nothing.

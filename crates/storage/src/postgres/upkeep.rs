@@ -5,6 +5,7 @@ use digota_core::port::store::{Horizon, Resolution, StoreError};
 use digota_core::time::Timestamp;
 use uuid::Uuid;
 
+use super::migrate::CATCH_UP;
 use super::read::{Length, Readers};
 use super::session::Call;
 
@@ -32,8 +33,10 @@ pub(super) async fn resolve(readers: &Readers, operation: Uuid) -> Result<Resolu
     }
 }
 
-/// Drops what is too old, the oldest first. Several nodes may do so at once.
+/// Drops what is too old, the oldest first, and makes good what nodes of an earlier schema left behind. Several nodes may do so
+/// at once.
 pub(super) async fn purge(readers: &Readers, before: &Horizon) -> Result<u64, StoreError> {
+    readers.query(Length::Long, &Call::new(CATCH_UP, vec![])).await?;
     let operations = "DELETE FROM operations WHERE id IN (
              SELECT id FROM operations WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED
          ) RETURNING 1";

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use digota_core::port::Store;
-use digota_core::port::store::{Concern, Condition, Kind, Order, Query};
+use digota_core::port::store::{Concern, Condition, Horizon, Keys, Kind, Order, Query, Record, Write};
+use digota_core::time::Timestamp;
 use digota_storage::Schema;
+use uuid::Uuid;
 
 use super::{Server, commit, config, id, is_there, open, order};
 
@@ -106,6 +108,82 @@ pub(super) async fn what_older_nodes_leave_behind_is_made_good(server: Server) {
     for shop in [first, last] {
         assert_eq!(attempts(&shop, Condition::Concern(Concern::Unknown)).await, [4]);
     }
+}
+
+/// Until then, too, whatever an older node left can be settled by a newer one, whose columns it did not write.
+pub(super) async fn what_older_nodes_leave_behind_can_be_settled(server: Server) {
+    const OLDER: &str = r#"
+        UPDATE attempts SET version = 4, due = NULL, body = '{"state":"succeeded"}'
+         WHERE id = '00000000-0000-0000-0000-000000000001';
+        UPDATE attempts SET version = 3, body = '{"state":"unknown"}'
+         WHERE id = '00000000-0000-0000-0000-000000000003'"#;
+    let config = config(&server);
+    server.sql(&config.database, FIRST).expect("the first schema");
+    let newer = open(&config).await;
+    server.sql(&config.database, OLDER).expect("it may write on");
+    let attempt = |n: u128, version, due: Option<i64>, concern| {
+        let keys = Keys::Attempt { subject: Uuid::from_u128(n), due: due.map(Timestamp), concern };
+        Record { id: Uuid::from_u128(n), version, ..super::record(n, keys) }
+    };
+    let settle = |n, version, due, was: Concern, concern| {
+        let was = attempt(n, version, due, was).keys;
+        Write::Replace { record: attempt(n, version + 1, None, concern), was }
+    };
+    let writes = [
+        settle(1, 4, None, Concern::None, Concern::Review),
+        settle(3, 3, Some(7), Concern::Unknown, Concern::None),
+    ];
+    commit(newer.as_ref(), 0x99, writes).await.expect("the documents count, not the marks");
+    assert_eq!(attempts(&newer, Condition::Open).await, [] as [u128; 0]);
+    assert_eq!(attempts(&newer, Condition::Concern(Concern::Unknown)).await, [] as [u128; 0]);
+    assert_eq!(attempts(&newer, Condition::Concern(Concern::Review)).await, [1]);
+}
+
+/// The last older node may stop after the last newer one has started.
+pub(super) async fn what_older_nodes_leave_behind_is_made_good_while_newer_ones_serve(server: Server) {
+    let config = config(&server);
+    server.sql(&config.database, FIRST).expect("the first schema");
+    let newer = open(&config).await;
+    let older = r#"UPDATE attempts SET body = '{"state":"unknown"}' WHERE id = '00000000-0000-0000-0000-000000000003'"#;
+    server.sql(&config.database, older).expect("it may write on");
+    assert_eq!(attempts(&newer, Condition::Concern(Concern::Unknown)).await, [1]);
+    let horizon = Horizon { operations: Timestamp(0), keys: Timestamp(0), events: None };
+    newer.purge(&horizon).await.expect("nothing speaks against it");
+    assert_eq!(attempts(&newer, Condition::Concern(Concern::Unknown)).await, [1, 3]);
+}
+
+/// A report or a backup reads for hours. The new schema waits for it, and writers do not wait for the new schema.
+pub(super) async fn a_new_schema_that_must_wait_holds_no_writer_up(server: Server) {
+    const REPORT: &str = "BEGIN; LOCK TABLE attempts IN ACCESS SHARE MODE; SELECT pg_sleep(60); COMMIT";
+    const WRITE: &str = "SET lock_timeout = '5s'; UPDATE attempts SET version = version + 1";
+    const END: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid() AND datname = current_database()";
+    let config = config(&server);
+    server.sql(&config.database, FIRST).expect("the first schema");
+    let held = async |mode: &str, granted: bool| {
+        let sql = format!(
+            "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'attempts'::regclass
+             AND mode = '{mode}' AND granted = {granted}"
+        );
+        while server.sql(&config.database, &sql).as_deref() != Ok("t") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let (reporter, database) = (server.clone(), config.database.clone());
+    let report = tokio::task::spawn_blocking(move || reporter.sql(&database, REPORT));
+    held("AccessShareLock", true).await;
+    let opening = tokio::spawn({
+        let config = config.clone();
+        async move { digota_storage::open(&config).await.map(|_| ()) }
+    });
+    held("AccessExclusiveLock", false).await;
+    server.sql(&config.database, WRITE).expect("it waits for a moment at most");
+    assert!(!opening.is_finished(), "the report still reads");
+    server.sql(&config.database, END).expect("the report can be ended");
+    report.await.expect("it runs").expect_err("it was ended");
+    opening.await.expect("it runs").expect("the tables are free");
+    let schema = digota_storage::schema(&config).await.expect("it can be read");
+    assert_eq!(schema, Schema { found: 2, needed: 2 });
 }
 
 async fn attempts(shop: &Arc<dyn Store>, condition: Condition) -> Vec<u128> {
