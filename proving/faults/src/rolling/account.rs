@@ -143,9 +143,9 @@ impl Figures {
         self.first_start_ms = (first.serving - first.start).as_millis();
     }
 
-    /// Why requests had to be sent again; returns what no client should see.
+    /// Counts why requests had to be sent again; returns what no client should see.
     fn sort_out(&mut self, answers: &[Answer], restarts: &[Restart]) -> Vec<String> {
-        let mut failed: BTreeMap<String, usize> = BTreeMap::new();
+        let mut failed = Vec::new();
         for answer in answers {
             let Said::Again { reason, text } = &answer.said else { continue };
             let usual = reason.as_deref().is_some_and(|reason| USUAL.contains(&reason));
@@ -156,13 +156,14 @@ impl Figures {
                 (true, _) => self.sent_again_usual += 1,
                 (false, None) if leaves => self.sent_again_for_restart += 1,
                 _ => {
-                    self.failed_calls += 1;
                     let reason = reason.as_deref().unwrap_or("no reason");
-                    *failed.entry(format!("{reason}, {text}")).or_default() += 1;
+                    let (node, life, since) = (answer.node, answer.life, moment(answer.at, restarts));
+                    failed.push(format!("node {node}, life {life}, {since}: {reason}, {text}"));
                 }
             }
         }
-        failed.into_iter().map(|(text, count)| format!("{count} calls failed: {text}")).collect()
+        self.failed_calls = failed.len();
+        failed
     }
 
     /// What never happened: a run without it proves nothing.
@@ -175,6 +176,19 @@ impl Figures {
             (self.event_streams.saturating_sub(1), "a stream of events that was cut"),
         ];
         needed.into_iter().filter(|(count, _)| *count == 0).map(|(_, what)| what).collect()
+    }
+}
+
+/// When something was, by the last thing that a restart did before.
+fn moment(at: Instant, restarts: &[Restart]) -> String {
+    let steps = restarts.iter().zip(0..).flat_map(|(restart, node)| {
+        let Restart { stop, start, serving } = *restart;
+        [(stop, "was told to stop"), (start, "was started"), (serving, "served")]
+            .map(|(at, what)| (at, node, what))
+    });
+    match steps.filter(|(step, ..)| *step <= at).last() {
+        Some((step, node, what)) => format!("{} ms after node {node} {what}", (at - step).as_millis()),
+        None => "before the first restart".to_owned(),
     }
 }
 
