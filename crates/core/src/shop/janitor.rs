@@ -18,7 +18,7 @@ use crate::id::AttemptId;
 use crate::payment::attempt::{Absence, AttemptState, Effect};
 use crate::payment::{Attempt, NextAction};
 use crate::port::gateway::{Finding, GatewayError, Outcome};
-use crate::port::store::Horizon;
+use crate::port::store::{Horizon, Record};
 use crate::time::Timestamp;
 
 /// How many attempts one round looks at.
@@ -120,8 +120,13 @@ impl Shop {
         Ok(self.store.purge(&Horizon { operations, keys, events: None }).await?)
     }
 
+    /// One that can't be read is left to others: a node of a later digota may have written it, and what can be read is settled.
     async fn due(&self, now: Timestamp) -> Result<Vec<Attempt>> {
-        self.store.due(now, ROUND).await?.iter().map(decode).collect()
+        let due = self.store.due(now, ROUND).await?;
+        let readable = |record: &Record| {
+            decode(record).inspect_err(|error| tracing::warn!(?error, "could not look after a payment")).ok()
+        };
+        Ok(due.iter().filter_map(readable).collect())
     }
 
     /// Open attempts that readers asked about, not looked at within the last moment and not being worked on.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use digota_core::order::OrderStatus;
-use digota_core::port::Clock;
+use digota_core::port::store::{Batch, Concern, Keys, Record, Write};
+use digota_core::port::{Clock, Store};
+use digota_core::time::Timestamp;
+use uuid::Uuid;
 
 use super::world::{COMMITS_OF_A_WORLD, Plan, World, is_pending, new_charge, pay};
 
@@ -47,6 +50,23 @@ async fn a_new_process_takes_over_at_once_where_it_is_the_only_one() {
         world.settle().await;
         world.assert_consistent().await;
     }
+}
+
+#[tokio::test]
+async fn an_attempt_that_only_a_later_digota_can_read_is_left_to_it() {
+    let world = World::new().await;
+    let order = world.order(1).await;
+    die_while_paying(&world, order.id).await;
+    let (_, due) = world.next_due().await.unwrap();
+    let id = Uuid::from_u128(7);
+    let keys = Keys::Attempt { subject: id, due: Some(Timestamp(1)), concern: Concern::None };
+    let body = r#"{"id":"00000000-0000-0000-0000-000000000007","effect":"teleport"}"#.to_owned();
+    let (created, updated) = (Timestamp(1), Timestamp(1));
+    let later = Write::Insert(Record { id, version: 1, created, updated, keys, body });
+    world.flaky.commit(Batch { operation: id, at: created, writes: vec![later] }).await.unwrap();
+    world.clock.set(due);
+    let round = world.node(2).janitor_round().await.unwrap();
+    assert_eq!((round.looked, round.settled), (1, 1), "what it can read is settled");
 }
 
 /// More than one round takes.
