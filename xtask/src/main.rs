@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask test | tidy | bench | prove`.
+//! The project's own chores: `cargo xtask test | tidy | bench | prove | rolling`.
 #![expect(clippy::print_stdout, reason = "a command line tool talks to a person")]
 
 use std::process::ExitCode;
@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod prove;
 mod repo;
+mod rolling;
 mod test;
 mod tidy;
 
@@ -28,6 +29,8 @@ enum Chore {
     Bench(bench::Options),
     /// Tries to break the shop for ten minutes or for hours, and adds to what all runs came to.
     Prove(prove::Options),
+    /// Restarts nodes of an earlier digota one by one as this one, under payers, on PostgreSQL.
+    Rolling(rolling::Options),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(),
         Chore::Bench(options) => bench::run(&options),
         Chore::Prove(options) => prove::run(&options),
+        Chore::Rolling(options) => rolling::run(&options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

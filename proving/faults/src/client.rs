@@ -20,8 +20,8 @@ use uuid::Uuid;
 use crate::nodes::{Known, Node};
 use crate::world::CLIENT;
 
-/// The deadline that every call carries.
-const DEADLINE: Duration = Duration::from_secs(4);
+/// The deadline that a call carries, unless somebody says otherwise.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(4);
 /// How much longer than that an answer is waited for.
 const GRACE: Duration = Duration::from_secs(1);
 /// How long a request is sent again and again.
@@ -35,6 +35,7 @@ pub(crate) struct Line {
     nodes: Known,
     /// Which of the nodes is asked first, and by which connection.
     index: usize,
+    deadline: Duration,
     heard: Arc<Heard>,
 }
 
@@ -79,8 +80,8 @@ pub(crate) enum Ask {
 }
 
 impl Line {
-    pub(crate) fn new(nodes: Known, index: usize, heard: Arc<Heard>) -> Line {
-        Line { nodes, index, heard }
+    pub(crate) fn new(nodes: Known, index: usize, deadline: Duration, heard: Arc<Heard>) -> Line {
+        Line { nodes, index, deadline, heard }
     }
 
     /// Sends a request until there is an answer that says what became of it.
@@ -88,7 +89,8 @@ impl Line {
         let give_up = Instant::now() + PATIENCE;
         for turn in 0.. {
             let (node, life, channel) = self.channel(turn);
-            let answer = tokio::time::timeout(DEADLINE + GRACE, ask.send(channel, key)).await;
+            let sent = ask.send(channel, key, self.deadline);
+            let answer = tokio::time::timeout(self.deadline + GRACE, sent).await;
             let (said, outcome) = match answer {
                 Ok(Ok(seen)) => (Said::Done { paid: ask.pays(&seen) }, Some(Outcome::Done(seen))),
                 Ok(Err(status)) => self.read(&status),
@@ -192,25 +194,27 @@ impl Ask {
         Scope { principal: CLIENT.into(), method: method.into(), key: key.into() }
     }
 
-    async fn send(&self, channel: Channel, key: &str) -> Result<Seen, Status> {
+    async fn send(&self, channel: Channel, key: &str, deadline: Duration) -> Result<Seen, Status> {
         let orders = || OrderServiceClient::new(channel.clone());
         match self.clone() {
-            Ask::New(new) => Ok(seen(&orders().create(request(new, key)?).await?.into_inner())),
-            Ask::Pay(pay) => Ok(seen(&orders().pay(request(pay, key)?).await?.into_inner())),
-            Ask::Return(back) => Ok(seen(&orders().r#return(request(back, key)?).await?.into_inner())),
+            Ask::New(new) => Ok(seen(&orders().create(request(new, key, deadline)?).await?.into_inner())),
+            Ask::Pay(pay) => Ok(seen(&orders().pay(request(pay, key, deadline)?).await?.into_inner())),
+            Ask::Return(back) => {
+                Ok(seen(&orders().r#return(request(back, key, deadline)?).await?.into_inner()))
+            }
             Ask::Refund(refund) => {
                 let mut payments = PaymentServiceClient::new(channel);
-                Ok(seen_charge(&payments.refund_charge(request(refund, key)?).await?.into_inner()))
+                Ok(seen_charge(&payments.refund_charge(request(refund, key, deadline)?).await?.into_inner()))
             }
         }
     }
 }
 
-fn request<T>(message: T, key: &str) -> Result<Request<T>, Status> {
+fn request<T>(message: T, key: &str, deadline: Duration) -> Result<Request<T>, Status> {
     let mut request = Request::new(message);
     let key = key.parse().map_err(|_| Status::invalid_argument("the key fits in no header"))?;
     request.metadata_mut().insert("idempotency-key", key);
-    request.set_timeout(DEADLINE);
+    request.set_timeout(deadline);
     Ok(request)
 }
 

@@ -46,13 +46,18 @@ pub(crate) struct Seen {
 }
 
 impl Crowd {
-    /// Opens a market on the first node, and lets so many buy there.
-    pub(crate) async fn gather(nodes: &Nodes<'_>, count: usize, seed: u64) -> Result<Crowd> {
+    /// Opens a market on the first node, and lets so many buy there, each call with this deadline.
+    pub(crate) async fn gather(
+        nodes: &Nodes<'_>,
+        count: usize,
+        seed: u64,
+        deadline: Duration,
+    ) -> Result<Crowd> {
         let market = Arc::new(Market::open(&nodes.first(), &QUANTITIES).await?);
         let heard = Arc::new(Heard::default());
         let mut payers = JoinSet::new();
         for index in 0..count {
-            let line = Line::new(nodes.known(), index, Arc::clone(&heard));
+            let line = Line::new(nodes.known(), index, deadline, Arc::clone(&heard));
             payers.spawn(Payer::new(index, seed, Arc::clone(&market), line).work());
         }
         let (until, told) = watch::channel(None);

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::books::Storage;
-use crate::client::{self, Heard, Line};
+use crate::client::{self, DEADLINE, Heard, Line};
 use crate::follower::Follower;
 use crate::kill::digota;
 use crate::market::{GOOD, Market, new_order, pay_request, total};
@@ -104,7 +104,7 @@ async fn play(options: &Options) -> Result<Played> {
     let pieces = [Some(i64::try_from(payers)?), Some(i64::try_from(stock)?)];
     let market = Market::open(&nodes.first(), &pieces).await?;
     let heard = Arc::new(Heard::default());
-    let line = |index| Line::new(nodes.known(), index, Arc::clone(&heard));
+    let line = |index| Line::new(nodes.known(), index, DEADLINE, Arc::clone(&heard));
     let rehearsal = Arc::new(Sale::prepare("rehearsal", &market.skus[0], payers, line).await?);
     let rehearsed = sell(&rehearsal, payers, line).await?;
     let sale = Arc::new(Sale::prepare("sale", &market.skus[1], stock + payers, line).await?);

@@ -13,6 +13,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::books::Storage;
+use crate::client::DEADLINE;
 use crate::crowd::{CONNECTIONS, Crowd, Seen};
 use crate::follower::Followed;
 use crate::market::Market;
@@ -108,7 +109,7 @@ async fn play(options: &Options, seed: u64) -> Result<Played> {
     let bin = digota(options.bin.as_deref())?;
     let world = World::build(&bin, &gateway, options.storage, Reading::This).await?;
     let mut nodes = Nodes::start(&world, &world.bin, options.nodes.into(), CONNECTIONS).await?;
-    let crowd = Crowd::gather(&nodes, options.payers, seed).await?;
+    let crowd = Crowd::gather(&nodes, options.payers, seed, DEADLINE).await?;
     let mut killer = Killer::new(&world, &mut nodes, &crowd.market);
     let life_ms = match options.storage {
         Storage::Sqlite => LIFE_MS,

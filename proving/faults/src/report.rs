@@ -14,7 +14,7 @@ use serde_json::Value;
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/proving");
 
 /// The most violations that are printed.
-const PRINTED_MAX: usize = 40;
+pub(crate) const PRINTED_MAX: usize = 40;
 
 /// Prints every field of a line of numbers, one a row.
 pub(crate) fn table(line: &Value) {
@@ -58,6 +58,24 @@ pub(crate) fn leaks(folder: &Path, secrets: &[&str]) -> Result<Vec<Violation>> {
                 found.push(Violation { rule: SECRETS, about: path.display().to_string(), how });
             }
         }
+    }
+    Ok(found)
+}
+
+/// What servers say in their logs that is a fault of their own: a client need not have heard of it.
+pub(crate) fn faults_logged(folder: &Path) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|end| end != "log") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path)?;
+        let is_fault = |line: &&str| {
+            let level = |level| line.contains(&format!("\"level\":\"{level}\""));
+            level("ERROR") || level("WARN") && (line.contains("Broken(") || line.contains("Internal {"))
+        };
+        found.extend(text.lines().filter(is_fault).map(|line| format!("{}: {line}", path.display())));
     }
     Ok(found)
 }

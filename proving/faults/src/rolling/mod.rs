@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use digota_oracle::{Evidence, When, judge};
 use rand::rngs::StdRng;
@@ -23,6 +23,9 @@ use crate::world::{Beside, Gateway, Reading, World};
 mod account;
 
 use account::{Account, Found, Restart};
+
+/// The deadline of every call: so long that no call fails because the machine is slow.
+const DEADLINE: Duration = Duration::from_secs(25);
 
 /// `digota-faults rolling`.
 #[derive(Args)]
@@ -70,11 +73,16 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         println!("{line}");
     }
     report::keep("rolling.jsonl", line)?;
-    for wrong in &played.account.wrong {
-        eprintln!("WRONG  {wrong}");
+    let wrong = &played.account.wrong;
+    for text in wrong.iter().take(report::PRINTED_MAX) {
+        eprintln!("WRONG  {text}");
     }
-    if violations.is_empty() && !played.account.wrong.is_empty() {
-        anyhow::bail!("seed {seed}; the evidence is in {}", played.folder.display());
+    if violations.is_empty() && !wrong.is_empty() {
+        bail!(
+            "{} things are wrong, seed {seed}; the evidence is in {}",
+            wrong.len(),
+            played.folder.display()
+        );
     }
     report::sentence(&violations, &played.folder, seed)?;
     let missing = played.account.figures.missing();
@@ -99,7 +107,7 @@ async fn play(options: &Options, seed: u64) -> Result<Played> {
     let older = older.with_context(|| format!("there is no digota at {}", options.older.display()))?;
     let mut nodes = Nodes::start(&world, &older, options.nodes.into(), CONNECTIONS).await?;
     let mut found = Found { schema_before: world.store.schema()?, ..Found::default() };
-    let crowd = Crowd::gather(&nodes, options.payers, seed).await?;
+    let crowd = Crowd::gather(&nodes, options.payers, seed, DEADLINE).await?;
     let mut pause = Pause { chance: StdRng::seed_from_u64(seed), seconds: options.seconds };
     pause.wait().await;
 
@@ -130,7 +138,8 @@ async fn play(options: &Options, seed: u64) -> Result<Played> {
     let (folder, journal) = world.close().await?;
     let evidence = Evidence { history, journal, books, events: followed.events };
     let answers = heard.answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).split_off(0);
-    let account = Account::of(&evidence, &answers, &restarts, found, followed.streams);
+    let mut account = Account::of(&evidence, &answers, &restarts, found, followed.streams);
+    account.wrong.extend(report::faults_logged(&folder)?);
     Ok(Played { evidence, account, folder })
 }
 
