@@ -25,6 +25,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// As the server's: the clients share its processors, and what they take it lacks.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Breaks a running digota on purpose, and judges what is left.
 #[derive(Parser)]
 struct Cli {

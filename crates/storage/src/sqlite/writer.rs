@@ -26,7 +26,7 @@ use crate::busy::Busy;
 const QUEUE_MAX: usize = 4096;
 
 /// The most pieces of work in one transaction.
-const GROUP_MAX: usize = 1024;
+const GROUP_MAX: usize = 128;
 
 /// What the writer is asked to do.
 #[derive(Debug)]
