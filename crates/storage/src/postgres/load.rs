@@ -136,7 +136,9 @@ fn calls(needs: &Needs) -> Vec<(Part, Call<'_>)> {
         calls.push((Part::Steps, find_steps(&needs.steps)));
     }
     if !needs.subjects.is_empty() {
-        let sql = "SELECT subject, id FROM attempts WHERE due IS NOT NULL AND subject = ANY($1)";
+        // One by one: for many at once the planner may prefer to read all that are open.
+        let sql = "SELECT v.subject, a.id FROM unnest($1::uuid[]) AS v (subject),
+                   LATERAL (SELECT id FROM attempts AS t WHERE t.due IS NOT NULL AND t.subject = v.subject LIMIT 1) AS a";
         calls.push((Part::Subjects, Call::new(sql, vec![Box::new(ids(&needs.subjects))])));
     }
     if !needs.parents.is_empty() {

@@ -16,6 +16,7 @@ mod crash;
 mod migrating;
 mod nodes;
 mod opening;
+mod reading;
 mod views;
 mod wire;
 
@@ -58,6 +59,9 @@ tests! {
     opening::a_shop_of_a_later_digota_is_refused,
     opening::tables_of_another_program_are_left_alone,
     opening::the_servers_certificate_is_verified,
+    reading::reads_that_share_a_statement_are_each_answered,
+    reading::a_reader_who_leaves_holds_nobody_up,
+    reading::plans_of_a_young_shop_serve_an_old_one,
     views::reports_show_moments_as_text,
     wire::a_commit_whose_answer_is_lost_is_found_out,
     wire::a_commit_that_never_arrives_never_will,
