@@ -301,3 +301,13 @@ async fn a_charge_of_its_own_succeeds_or_is_declined_for_good() {
     assert!(matches!(answer, Err(Error::Invalid(_))), "{answer:?}");
     world.assert_consistent().await;
 }
+
+#[tokio::test]
+async fn a_payment_that_waits_for_its_gateway_is_small() {
+    let world = World::new().await;
+    let order = world.order(1).await;
+    let terms = world.terms();
+    let waiting = world.shop.pay(pay(order.id, "tok_ok"), &terms);
+    let bytes = std::mem::size_of_val(&waiting);
+    assert!(bytes < 4096, "{bytes} bytes wait with every payment: give seldom steps memory of their own");
+}
