@@ -4,8 +4,8 @@
 //!   and [`manual`] tells shells and readers of it.
 //! - [`wiring`]: the only place where edge, shop and adapters meet. [`system`]: time and ids of the real world.
 //! - [`doors`] and [`tls`]: who may enter. [`lines`]: the connections that they come over.
-//! - [`operator`]: what is done beside serving. [`node`] is what a running node tells of itself,
-//!   [`monitor`] what it tells machines that watch over it.
+//! - [`operator`]: what is done beside serving, [`rest`] while there is nothing to serve. [`node`] is what a running node
+//!   tells of itself, [`monitor`] what it tells machines that watch over it.
 
 mod ca;
 mod cli;
@@ -21,6 +21,7 @@ mod monitor;
 mod node;
 mod operator;
 mod pretend;
+mod rest;
 mod serve;
 mod system;
 mod tls;
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static HEAP: digota_heap::Heap = digota_heap::Heap;
 
 fn main() -> ExitCode {
     tls::install_provider();

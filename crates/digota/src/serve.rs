@@ -20,7 +20,7 @@ use crate::lines::{self, Front, Listening};
 use crate::logging::Verbosity;
 use crate::monitor::{self, Monitor, tally};
 use crate::node::This;
-use crate::{logging, wiring};
+use crate::{logging, rest, wiring};
 
 /// How long connections may take to end once no call is under way.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -66,7 +66,8 @@ fn at_once() -> ! {
 
 /// The runtime that servers run on: a worker per core.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().on_thread_park(digota_heap::at_rest).build().context("cannot start threads")
 }
 
 /// The ways in which a person or a supervisor says stop.
@@ -141,6 +142,7 @@ impl Running {
         };
         let node_id = shop.node();
         let janitor = tokio::spawn(look_after(shop, stop.clone()));
+        tokio::spawn(rest::give_back(Arc::clone(&crowd), stop.clone()));
         tracing::info!(%address, node = %node_id, version = env!("CARGO_PKG_VERSION"), "serving");
         Ok(Running {
             address,

@@ -106,6 +106,10 @@ impl Share {
         }
     }
 
+    pub(crate) fn crowd(&self) -> &Crowd {
+        &self.crowd
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.crowd.limits
     }

@@ -24,7 +24,7 @@ use crate::line::Line;
 use crate::status;
 use crate::throttle::Throttle;
 use crate::visit::Visit;
-use crate::wire::{Reply, TheirFault, Wire, refuse};
+use crate::wire::{Reply, TheirFault, Wire, let_arrive, refuse};
 
 /// Knows the callers.
 pub trait Doors: Send + Sync {
@@ -101,6 +101,7 @@ where
                 let quiet = &self.gate.crowd.quiet;
                 log(quiet, &path, &caller, (status.code(), status.message()), true, started);
                 call.end(status.code());
+                let_arrive(request.into_body(), &self.gate.crowd);
                 return Box::pin(async move { Ok(refuse(status)) });
             }
         };

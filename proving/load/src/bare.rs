@@ -18,8 +18,8 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-use crate::raw::Raw;
 use crate::tls::Files;
+use digota_load::Raw;
 
 /// Where the bare server listens.
 #[derive(Args)]

@@ -16,9 +16,9 @@ use crate::bare;
 use crate::flow::{Flow, Messages, Reuse};
 use crate::keys::Keys;
 use crate::prepare::prepare;
-use crate::raw::Raw;
 use crate::row::{Count, Row};
 use crate::tls::Files;
+use digota_load::Raw;
 
 /// What to run, where, and for how long.
 #[derive(Args)]

@@ -9,7 +9,6 @@ mod drive;
 mod flow;
 mod keys;
 mod prepare;
-mod raw;
 mod row;
 mod tls;
 

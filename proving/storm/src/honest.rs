@@ -15,14 +15,16 @@ use digota_proto::skupb::{self, Inventory};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tonic::Status;
 use tonic::transport::Channel;
+use tonic::{Code, Status};
 
 use crate::world::World;
 
 /// Connections of long standing, and how many clients share each.
 const CONNECTIONS: usize = 4;
 const CLIENTS_PER_CONNECTION: usize = 2;
+/// Where many call at once, how many of them share a connection.
+const CALLERS_PER_CONNECTION: usize = 8;
 /// How long a client thinks between two calls.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How often somebody comes anew.
@@ -73,6 +75,32 @@ impl Market {
             skus.push(sku.into_inner().id);
         }
         Ok(Market { skus: Arc::new(skus) })
+    }
+
+    /// Calls so many at once, one after the other, for so long. Where there are too many, some may be refused.
+    pub(crate) async fn crowd(&self, world: &World, at_once: usize, time: Duration) -> Result<()> {
+        let (mut callers, until) = (JoinSet::new(), Instant::now() + time);
+        let channels = (0..at_once.div_ceil(CALLERS_PER_CONNECTION)).map(|_| world.channel());
+        let channels = channels.collect::<Result<Vec<_>>>()?;
+        for caller in 0..at_once {
+            let (market, channel) = (self.clone(), channels[caller % channels.len()].clone());
+            callers.spawn(async move {
+                for n in caller.. {
+                    if Instant::now() > until {
+                        return Ok(());
+                    }
+                    match market.call(channel.clone(), n).await {
+                        Err(status) if status.code() != Code::ResourceExhausted => return Err(status),
+                        _ => {}
+                    }
+                }
+                Ok(())
+            });
+        }
+        while let Some(caller) = callers.join_next().await {
+            caller??;
+        }
+        Ok(())
     }
 
     /// What an honest client calls in its n-th call: mostly reads, some orders, now and then a list.

@@ -11,7 +11,6 @@ mod honest;
 mod line;
 mod overload;
 mod pulse;
-mod raw;
 mod report;
 mod storm;
 mod world;

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// Memory that may stay with the process after a storm: caches, and what the allocator keeps for the next one.
-const SLACK_KIB: u64 = 64 * 1024;
+/// How much more memory than at the start is still what it was: from one second to the next it differs by a few MiB.
+const SLACK_KIB: u64 = 16 * 1024;
 
 /// What a process holds at a moment.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +31,11 @@ impl Pulse {
         Ok(Pulse { files, threads: number("Threads")?, memory_kib: number("VmRSS")? })
     }
 
-    /// Whether it is back to what it was: no file and no thread more, and little memory.
+    /// Whether it is back to what it was: no file and no thread more, and hardly any memory.
     fn is_back_to(&self, before: &Pulse) -> bool {
         self.files <= before.files
             && self.threads <= before.threads
-            && self.memory_kib <= before.memory_kib + before.memory_kib / 2 + SLACK_KIB
+            && self.memory_kib <= before.memory_kib + SLACK_KIB
     }
 
     /// Waits until it is back to what it was; how long that took.
@@ -53,7 +53,25 @@ impl Pulse {
         }
     }
 
+    /// The most of everything that either is.
+    pub(crate) fn max(self, other: Pulse) -> Pulse {
+        Pulse {
+            files: self.files.max(other.files),
+            threads: self.threads.max(other.threads),
+            memory_kib: self.memory_kib.max(other.memory_kib),
+        }
+    }
+
     pub(crate) fn json(&self) -> Value {
         json!({ "files": self.files, "threads": self.threads, "memory_mib": self.memory_kib / 1024 })
     }
+}
+
+/// How much time on processors a process has had.
+pub(crate) fn worked(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the process is gone")?;
+    // The 14th and 15th word, counted after the name, which may hold spaces: in ticks, of which Linux counts 100 a second.
+    let words = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().skip(11).take(2));
+    let ticks = words.into_iter().flatten().map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+    Ok(Duration::from_millis(ticks * 10))
 }

@@ -25,6 +25,10 @@ const BACK: Duration = Duration::from_secs(60);
 const MORE_MEMORY_KIB: u64 = 1024 * 1024;
 /// Orders that there are to be read from the beginning.
 const ORDERS: usize = 1000;
+/// What the server gets to do before it is looked at: so many calls at once, for so long. What it keeps of honest calls, as a
+/// cache does, is no damage of a storm.
+const WARM_CALLS: usize = 256;
+const WARM: Duration = Duration::from_secs(5);
 
 /// `digota-storm attack`.
 #[derive(Args)]
@@ -35,6 +39,9 @@ pub(crate) struct Options {
     /// Only all attacks at once, and not one after another before
     #[arg(long, conflicts_with = "only")]
     at_once: bool,
+    /// How often all attacks at once come over the same server, one time after the other
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
     /// Divides the size of every attack
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     divide: u16,
@@ -60,14 +67,17 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     for n in 0..ORDERS / usize::from(options.divide) {
         order(channel.clone(), &market.skus[n % market.skus.len()]).await?;
     }
+    market.crowd(&world, WARM_CALLS / usize::from(options.divide), WARM).await?;
     let honest = Honest::start(&world, &market)?;
     sleep(Duration::from_secs(1)).await;
     honest.take()?;
     sleep(Duration::from_secs(if options.counts_only { 1 } else { 10 })).await;
-    let mut storm = Storm { options, world: &world, quiet: honest.take()?, honest, complaints: Vec::new() };
-    report::row("quiet", &storm.quiet.json());
-    let quiet = storm.quiet.json();
-    let mut rows = serde_json::Map::from_iter([("quiet".to_owned(), quiet)]);
+    let (quiet, start) = (honest.take()?, level(world.pid()).await?);
+    let mut row = quiet.json();
+    row["start"] = start.json();
+    report::row("quiet", &row);
+    let mut rows = serde_json::Map::from_iter([("quiet".to_owned(), row)]);
+    let mut storm = Storm { options, world: &world, quiet, start, honest, complaints: Vec::new() };
     let kinds: &[Kind] = match options {
         Options { at_once: true, .. } => &[],
         Options { only, .. } if only.is_empty() => &Kind::ALL,
@@ -77,7 +87,11 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         rows.insert(kind.name(), storm.attack(&kind.name(), &[*kind]).await?);
     }
     if options.only.is_empty() {
-        rows.insert("together".to_owned(), storm.attack("together", &Kind::ALL).await?);
+        for round in 1..=options.rounds {
+            let name = format!("together {round}");
+            let row = storm.attack(&name, &Kind::ALL).await?;
+            rows.insert(name, row);
+        }
     }
     let mut complaints = std::mem::take(&mut storm.complaints);
     drop(storm);
@@ -98,6 +112,8 @@ struct Storm<'a> {
     world: &'a World,
     honest: Honest,
     quiet: Seen,
+    /// What the server held before the first attack.
+    start: Pulse,
     complaints: Vec<String>,
 }
 
@@ -105,7 +121,9 @@ impl Storm<'_> {
     /// Attacks in these ways at once, and looks at what becomes of everybody.
     async fn attack(&mut self, name: &str, kinds: &[Kind]) -> Result<Value> {
         let (pid, time) = (self.world.pid(), Duration::from_secs(self.options.seconds));
-        let before = self.level(pid).await?;
+        // Connections of honest clients come and go; memory has to go back to what it was before the first attack of all.
+        let level = level(pid).await?;
+        let before = Pulse { memory_kib: self.start.memory_kib, ..level };
         self.honest.take()?;
         let peak = Peak::watch(pid);
         let attacks = kinds.iter().map(|kind| {
@@ -133,25 +151,12 @@ impl Storm<'_> {
         };
         let mut row = seen.json();
         row["peak_memory_mib"] = (most / 1024).into();
-        row["before"] = before.json();
+        row["before"] = level.json();
         row["after"] = after.json();
         row["back_after_ms"] = back_ms;
         row["attack"] = serde_json::to_value(tallies)?;
         report::row(name, &row);
         Ok(row)
-    }
-
-    /// The most that the process holds while only honest clients call: they come and go too.
-    async fn level(&self, pid: u32) -> Result<Pulse> {
-        let mut level = Pulse::of(pid)?;
-        for _ in 0..20 {
-            sleep(Duration::from_millis(100)).await;
-            let now = Pulse::of(pid)?;
-            level.files = level.files.max(now.files);
-            level.threads = level.threads.max(now.threads);
-            level.memory_kib = level.memory_kib.max(now.memory_kib);
-        }
-        Ok(level)
     }
 
     fn judge(&mut self, name: &str, seen: &Seen, before: Pulse, peak_kib: u64) {
@@ -170,6 +175,16 @@ impl Storm<'_> {
             complain(format!("it held {} MiB", peak_kib / 1024));
         }
     }
+}
+
+/// The most that the process holds while only honest clients call: they come and go too.
+async fn level(pid: u32) -> Result<Pulse> {
+    let mut level = Pulse::of(pid)?;
+    for _ in 0..20 {
+        sleep(Duration::from_millis(100)).await;
+        level = level.max(Pulse::of(pid)?);
+    }
+    Ok(level)
 }
 
 /// Runs all at once.

@@ -37,6 +37,8 @@ fn attacks_are_turned_away_leave_nothing_behind_and_fail_no_honest_call() {
     let text = run(&[
         "attack",
         "--at-once",
+        "--rounds",
+        "1",
         "--divide",
         "20",
         "--seconds",
@@ -60,6 +62,8 @@ fn in_an_overload_calls_are_served_or_refused_and_nothing_else() {
         "--orders",
         "200",
         "--at-once",
+        "--rounds",
+        "1",
         "3",
         "--settings",
         "limits.in_flight_max = 4\nlimits.in_flight_reserve = 1",

@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("digota-verify", &["digota-core"]),
     ("digota-conformance", &["digota-core"]),
     ("digota-servers", &[]),
+    ("digota-heap", &[]),
     (
         "digota",
         &[
@@ -26,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "digota-lock",
             "digota-gateway",
             "digota-verify",
+            "digota-heap",
         ],
     ),
     ("digota-load", &["digota-proto"]),
@@ -33,7 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("digota-planted", &["digota-core", "digota-oracle"]),
     ("digota-model", &["digota-core", "digota-oracle", "digota-planted"]),
     ("digota-faults", &["digota-proto", "digota-oracle", "digota-servers"]),
-    ("digota-storm", &["digota-proto"]),
+    ("digota-storm", &["digota-proto", "digota-load"]),
     ("digota-sim", &["digota-core", "digota-proto", "digota-grpc", "digota-oracle"]),
     ("xtask", &["digota-servers"]),
 ];

@@ -6,6 +6,7 @@
 mod headers;
 mod message;
 mod reply;
+mod rest;
 
 use std::future::Future;
 use std::pin::pin;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use digota_core::port::Clock;
 use futures_util::future::{Either, select};
+use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
 use tonic::body::Body;
@@ -24,8 +26,10 @@ use tonic::{Code, Status};
 use tower::Service;
 
 pub use reply::Reply;
+pub(crate) use rest::let_arrive;
 
 use crate::access::{Rpc, Work};
+use crate::crowd::{Share, Stream};
 use crate::line::Line;
 use crate::status;
 use crate::terms::DEFAULT_WAIT;
@@ -106,14 +110,14 @@ where
     let share = &line.share;
     let limits = share.limits();
     let (parts, body) = request.into_parts();
-    let wait = headers::check(&parts)?;
-    if matches!(rpc.work, Work::Short | Work::Page) {
-        // What would be refused is not read first: in an overload that is most.
-        share.room()?;
-    }
-    share.check(rpc)?;
-    if rpc.work == Work::Dialogue {
-        let place = share.stream()?;
+    let (wait, place) = match admit(share, rpc, &parts) {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            let_arrive(body, share.crowd());
+            return Err(refusal);
+        }
+    };
+    if let Some(place) = place {
         let reply = inner.call(Request::from_parts(parts, Body::new(body))).await;
         return Ok(reply.map(|reply| reply.map(|body| Reply::stream(body, place))));
     }
@@ -146,6 +150,18 @@ where
         Work::Gateway | Work::Dialogue => inner.call(request).await,
     };
     Ok(reply.map(|reply| corrected(reply, |body| Reply::ended(body, line))))
+}
+
+/// What can be said before the message is there: how long the caller waits, and the place of a dialogue. What would be refused
+/// is not waited for first: in an overload that is most.
+fn admit(share: &Arc<Share>, rpc: Rpc, parts: &Parts) -> Result<(Option<Duration>, Option<Stream>), Refusal> {
+    let wait = headers::check(parts)?;
+    if matches!(rpc.work, Work::Short | Work::Page) {
+        share.room()?;
+    }
+    share.check(rpc)?;
+    let place = if rpc.work == Work::Dialogue { Some(share.stream()?) } else { None };
+    Ok((wait, place))
 }
 
 /// Runs a future for so long at most. What is ready at once costs no timer.

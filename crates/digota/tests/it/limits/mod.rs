@@ -2,4 +2,5 @@
 
 mod calls;
 mod connections;
+mod early;
 mod wire;

@@ -1,4 +1,5 @@
-//! A codec that moves prepared bytes: encoding costs the client the same whatever is behind the call.
+//! What generators of load share: a codec that moves prepared bytes, so that a call costs the client the same whatever is
+//! behind it.
 
 use bytes::{Buf, BufMut, Bytes};
 use tonic::Status;
@@ -6,7 +7,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 /// Sends and receives messages as they are on the wire.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Raw;
+pub struct Raw;
 
 impl Codec for Raw {
     type Encode = Bytes;
