@@ -212,6 +212,12 @@ async fn add_up(mut tasks: JoinSet<Vec<(&'static str, usize)>>) -> Result<Tally>
     Ok(tally)
 }
 
+/// Whether all connections that were made were closed. Attacks at once are by one client, who may have so many: of those that
+/// come late no connection may be left to be answered on.
+fn all_closed(tally: &Tally) -> bool {
+    tally.get("connections").is_some_and(|made| tally.get("closed by the server") == Some(made))
+}
+
 /// How often a server said this, by its code.
 fn coded(of: &BTreeMap<u32, usize>, code: u32) -> usize {
     of.get(&code).copied().unwrap_or_default()
