@@ -10,7 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("digota-core", &[]),
     ("digota-proto", &[]),
     ("digota-grpc", &["digota-core", "digota-proto"]),
-    ("digota-storage", &["digota-core"]),
+    ("digota-storage", &["digota-core", "digota-heap"]),
     ("digota-lock", &["digota-core"]),
     ("digota-gateway", &["digota-core"]),
     ("digota-verify", &["digota-core"]),

@@ -159,6 +159,7 @@ impl Source {
 
 fn run(jobs: &Mutex<Receiver<Job>>) {
     loop {
+        digota_heap::at_rest();
         // The guard goes before the job runs, so that the other thread can take the next one.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };

@@ -179,6 +179,7 @@ impl Loop {
             if self.stopped.get().is_none() {
                 self.checkpoints.run_if_due(&self.connection);
             }
+            digota_heap::at_rest();
         }
         if self.stopped.get().is_none() {
             self.checkpoints.run_last(&self.connection);
