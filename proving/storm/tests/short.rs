@@ -62,8 +62,6 @@ fn in_an_overload_calls_are_served_or_refused_and_nothing_else() {
         "--orders",
         "200",
         "--at-once",
-        "--rounds",
-        "1",
         "3",
         "--settings",
         "limits.in_flight_max = 4\nlimits.in_flight_reserve = 1",
