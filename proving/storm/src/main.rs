@@ -2,11 +2,12 @@
 //!
 //! - [`world`]: a digota with certificates. [`pulse`]: what its process holds. [`honest`]: who must not notice.
 //! - [`attacks`]: what comes in, each a process of its own. [`line`], [`frames`]: TLS and HTTP/2 by hand.
-//! - [`storm`], [`overload`]: the two tests; [`call`]: what the second is made of. [`report`]: what they print and keep.
+//! - [`storm`], [`overload`]: the two tests; [`call`]: what the second is made of, [`effort`]: who did how much. [`report`]: what they print and keep.
 #![expect(clippy::print_stdout, reason = "a command line tool talks to a person")]
 
 mod attacks;
 mod call;
+mod effort;
 mod frames;
 mod honest;
 mod line;

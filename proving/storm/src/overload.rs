@@ -19,8 +19,9 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::call::What;
+use crate::effort::Effort;
 use crate::honest::{Market, latencies, order, record};
-use crate::pulse::{Pulse, worked};
+use crate::pulse::Pulse;
 use crate::report;
 use crate::world::World;
 use digota_load::Raw;
@@ -33,6 +34,8 @@ const HELD_BACK_MAX: u64 = 5;
 const REFUSAL_MAX: Duration = Duration::from_millis(50);
 /// How soon after an overload calls must be answered as before it.
 const RECOVERY_MAX: Duration = Duration::from_secs(10);
+/// How much more of a processor others may have in an overload than before it, in per cent: else it was no measurement.
+const OTHERS_MAX: u64 = 10;
 /// How much more memory the server may hold in an overload, in KiB.
 const MORE_MEMORY_KIB: u64 = 512 * 1024;
 /// The largest reply that a client takes.
@@ -98,10 +101,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let effort = Effort::begin(world.pid())?;
     let first = crowd.closed(at_once, seconds).await? / options.seconds;
     ensure!(first > 0, "nothing was served");
-    println!(
-        "peak: {first} calls/s with {at_once} at once; one call alone takes {quiet:?}; {}",
-        effort.end()?
-    );
+    let at_peak = effort.end()?;
+    println!("peak: {first} calls/s with {at_once} at once; one call alone takes {quiet:?}; {at_peak}");
     let before = Pulse::of(world.pid())?;
     let effort = Effort::begin(world.pid())?;
     let seen = crowd.open(first * options.times, seconds, world.pid()).await?;
@@ -156,7 +157,12 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
             "the clients held back {held_back} % of the calls: this machine can't ask so much (--best-effort)"
         ));
     }
-    if !options.counts_only && share < GOODPUT_MIN {
+    let others = effort.others.saturating_sub(at_peak.others);
+    if !options.counts_only && others > OTHERS_MAX {
+        complaints
+            .push(format!("NOT QUIET: others had {others} % of a processor more than before: measure again"));
+    }
+    if !options.counts_only && !clients_end && share < GOODPUT_MIN {
         complaints.push(format!("{share} % of the peak were served"));
     }
     if !options.counts_only && !clients_end && refusal > REFUSAL_MAX {
@@ -165,27 +171,6 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     ensure!(complaints.is_empty(), "{}", complaints.join("; "));
     println!("it bent, and did not break");
     Ok(())
-}
-
-/// How much of the processors server and clients had since a moment: they share them.
-struct Effort {
-    pid: u32,
-    since: Instant,
-    worked: [Duration; 2],
-}
-
-impl Effort {
-    fn begin(pid: u32) -> Result<Effort> {
-        Ok(Effort { pid, since: Instant::now(), worked: [worked(pid)?, worked(std::process::id())?] })
-    }
-
-    /// In words, in per cent of one processor.
-    fn end(self) -> Result<String> {
-        let span = self.since.elapsed().as_millis().max(1);
-        let now = [worked(self.pid)?, worked(std::process::id())?];
-        let [server, clients] = [0, 1].map(|at| (now[at] - self.worked[at]).as_millis() * 100 / span);
-        Ok(format!("the server had {server} % of a processor, the clients {clients} %"))
-    }
 }
 
 /// Those who call.

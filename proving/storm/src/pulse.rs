@@ -66,12 +66,3 @@ impl Pulse {
         json!({ "files": self.files, "threads": self.threads, "memory_mib": self.memory_kib / 1024 })
     }
 }
-
-/// How much time on processors a process has had.
-pub(crate) fn worked(pid: u32) -> Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the process is gone")?;
-    // The 14th and 15th word, counted after the name, which may hold spaces: in ticks, of which Linux counts 100 a second.
-    let words = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().skip(11).take(2));
-    let ticks = words.into_iter().flatten().map(str::parse::<u64>).sum::<Result<u64, _>>()?;
-    Ok(Duration::from_millis(ticks * 10))
-}
