@@ -15,6 +15,8 @@ pub(crate) struct Effort {
     clients: u64,
     /// What is neither.
     pub(crate) others: u64,
+    /// Whether there was hardly any processor that nobody had.
+    all_busy: bool,
 }
 
 /// A span of time that goes on.
@@ -29,6 +31,26 @@ impl Effort {
     pub(crate) fn begin(server: u32) -> Result<Span> {
         Ok(Span { pid: server, since: Instant::now(), before: now(server)? })
     }
+
+    /// Of this span and another one, as long.
+    pub(crate) fn with(&self, other: &Effort) -> Effort {
+        Effort {
+            server: u64::midpoint(self.server, other.server),
+            clients: u64::midpoint(self.clients, other.clients),
+            others: u64::midpoint(self.others, other.others),
+            all_busy: self.all_busy && other.all_busy,
+        }
+    }
+
+    /// How much of what the server had in this span was left to it in a later one by clients and others, in per cent. Where some
+    /// processor was free in either, nobody took anything from it.
+    pub(crate) fn left_in(&self, later: &Effort) -> u64 {
+        if !(self.all_busy && later.all_busy) {
+            return 100;
+        }
+        let taken = (later.clients + later.others).saturating_sub(self.clients + self.others);
+        (self.server.saturating_sub(taken) * 100).checked_div(self.server).unwrap_or(100).max(1)
+    }
 }
 
 impl Span {
@@ -39,13 +61,15 @@ impl Span {
             u64::try_from(had * 100 / span).unwrap_or(u64::MAX)
         };
         let (server, clients) = (had(0), had(1));
-        Ok(Effort { server, clients, others: had(2).saturating_sub(server + clients) })
+        let all = std::thread::available_parallelism()?.get() as u64 * 100;
+        let others = had(2).saturating_sub(server + clients);
+        Ok(Effort { server, clients, others, all_busy: had(2) >= all * 95 / 100 })
     }
 }
 
 impl Display for Effort {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let Effort { server, clients, others } = self;
+        let Effort { server, clients, others, .. } = self;
         write!(f, "the server had {server} % of a processor, the clients {clients} %, others {others} %")
     }
 }
@@ -65,4 +89,18 @@ fn of(pid: u32) -> Result<Duration> {
     let (_, words) = stat.rsplit_once(')').context("no statistics of the process")?;
     let ticks = words.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
     Ok(TICK * ticks.sum::<Result<u32, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_clients_and_others_take_is_taken_from_the_server_where_all_is_busy() {
+        let peak = Effort { server: 160, clients: 10, others: 30, all_busy: true };
+        let later = |clients, others, all_busy| Effort { server: 100, clients, others, all_busy };
+        assert_eq!(peak.left_in(&later(20, 36, true)), 90);
+        assert_eq!(peak.left_in(&later(20, 10, true)), 100);
+        assert_eq!(peak.left_in(&later(20, 36, false)), 100);
+    }
 }

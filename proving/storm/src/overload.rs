@@ -10,7 +10,7 @@ use bytes::Bytes;
 use clap::Args;
 use hdrhistogram::Histogram;
 use http::uri::PathAndQuery;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tonic::client::Grpc;
@@ -109,68 +109,113 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let effort = effort.end()?;
     let recovered = crowd.recovery(quiet * 3).await;
     // On a machine that others use too, what can be served changes from one half minute to the next.
-    let peak = (first + crowd.closed(at_once, seconds).await? / options.seconds) / 2;
-    let goodput = seen.served / options.seconds;
-    let share = goodput * 100 / peak;
-    let held_back = seen.held_back * 100 / seen.asked.max(1);
-    let sent = (seen.asked - seen.held_back) / options.seconds;
-    let refusal = Duration::from_micros(seen.refusals.value_at_quantile(0.99));
-    let line = json!({
-        "peak_before": first, "peak_per_second": peak, "asked": seen.asked, "sent_per_second": sent, "sent_percent_of_peak": sent * 100 / peak,
-        "goodput_per_second": goodput, "goodput_percent": share, "refused": seen.refusals.len(),
-        "refusal_p50_us": seen.refusals.value_at_quantile(0.5), "refusal_p99_us": seen.refusals.value_at_quantile(0.99),
-        "served_p50_us": seen.served_in.value_at_quantile(0.5), "served_p99_us": seen.served_in.value_at_quantile(0.99),
-        "memory_before_mib": before.memory_kib / 1024, "memory_peak_mib": seen.peak_kib / 1024,
-        "recovered_ms": recovered.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
-    });
+    let again = Effort::begin(world.pid())?;
+    let peak = u64::midpoint(first, crowd.closed(at_once, seconds).await? / options.seconds);
+    let at_peak = at_peak.with(&again.end()?);
+    let found = Found { before, peak, left: at_peak.left_in(&effort), seen, recovered };
+    let line = found.json(options);
     report::row("overload", &line);
     println!("in the overload: {effort}");
     report::keep("overload.jsonl", line)?;
     drop(crowd);
     println!("stopped in {:?}", world.stop()?);
-    let mut complaints = Vec::new();
-    if !seen.other.is_empty() {
-        complaints.push(format!(
-            "{} calls were neither served nor refused: {}",
-            seen.other.len(),
-            seen.other[0]
-        ));
-    }
-    if seen.refusals.is_empty() || seen.served == 0 {
-        complaints.push("nothing was refused, or nothing served: that was no overload".to_owned());
-    }
-    if seen.peak_kib > before.memory_kib + MORE_MEMORY_KIB {
-        complaints.push(format!("it held {} MiB", seen.peak_kib / 1024));
-    }
-    if recovered.is_none() {
-        complaints.push(format!("it had not recovered after {RECOVERY_MAX:?}"));
-    }
-    // Where the clients are at their end, what takes long is they themselves.
-    let clients_end = held_back > HELD_BACK_MAX;
-    if clients_end && options.best_effort {
-        println!(
-            "that is as much as this machine can ask: refusals wait for the clients, and are not judged by time"
-        );
-    }
-    if !options.counts_only && !options.best_effort && clients_end {
-        complaints.push(format!(
-            "the clients held back {held_back} % of the calls: this machine can't ask so much (--best-effort)"
-        ));
-    }
-    let others = effort.others.saturating_sub(at_peak.others);
-    if !options.counts_only && others > OTHERS_MAX {
-        complaints
-            .push(format!("NOT QUIET: others had {others} % of a processor more than before: measure again"));
-    }
-    if !options.counts_only && !clients_end && share < GOODPUT_MIN {
-        complaints.push(format!("{share} % of the peak were served"));
-    }
-    if !options.counts_only && !clients_end && refusal > REFUSAL_MAX {
-        complaints.push(format!("refusals took {refusal:?}"));
+    let mut complaints = found.complaints();
+    if !options.counts_only {
+        complaints.extend(found.complaints_of_speed(options));
+        let others = effort.others.saturating_sub(at_peak.others);
+        if others > OTHERS_MAX {
+            let others = format!("others had {others} % of a processor more than before");
+            complaints.push(format!("NOT QUIET: {others}: measure again"));
+        }
     }
     ensure!(complaints.is_empty(), "{}", complaints.join("; "));
     println!("it bent, and did not break");
     Ok(())
+}
+
+/// What came out.
+struct Found {
+    before: Pulse,
+    /// Calls a second before and after the overload.
+    peak: u64,
+    /// How much of the processors that it had at the peak clients and others left to the server, in per cent.
+    left: u64,
+    seen: Overload,
+    recovered: Option<Duration>,
+}
+
+impl Found {
+    fn goodput(&self, seconds: u64) -> u64 {
+        self.seen.served / seconds
+    }
+
+    /// What was served of what the server serves on the processors that were left to it, in per cent.
+    fn share(&self, seconds: u64) -> u64 {
+        self.goodput(seconds) * 10_000 / (self.peak * self.left)
+    }
+
+    fn refusal(&self, quantile: f64) -> u64 {
+        self.seen.refusals.value_at_quantile(quantile)
+    }
+
+    fn json(&self, options: &Options) -> Value {
+        let Found { before, peak, left, seen, recovered } = self;
+        let (sent, goodput) =
+            ((seen.asked - seen.held_back) / options.seconds, self.goodput(options.seconds));
+        json!({
+            "peak_per_second": peak, "asked": seen.asked, "sent_per_second": sent,
+            "sent_percent_of_peak": sent * 100 / peak, "goodput_per_second": goodput,
+            "goodput_percent": goodput * 100 / peak, "processors_left_percent": left,
+            "goodput_percent_of_what_was_left": self.share(options.seconds), "refused": seen.refusals.len(),
+            "refusal_p50_us": self.refusal(0.5), "refusal_p99_us": self.refusal(0.99),
+            "served_p50_us": seen.served_in.value_at_quantile(0.5),
+            "served_p99_us": seen.served_in.value_at_quantile(0.99),
+            "memory_before_mib": before.memory_kib / 1024, "memory_peak_mib": seen.peak_kib / 1024,
+            "recovered_ms": recovered.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+        })
+    }
+
+    /// What is wrong however fast the machine is.
+    fn complaints(&self) -> Vec<String> {
+        let (seen, mut complaints) = (&self.seen, Vec::new());
+        if let Some(first) = seen.other.first() {
+            complaints.push(format!("{} calls were neither served nor refused: {first}", seen.other.len()));
+        }
+        if seen.refusals.is_empty() || seen.served == 0 {
+            complaints.push("nothing was refused, or nothing served: that was no overload".to_owned());
+        }
+        if seen.peak_kib > self.before.memory_kib + MORE_MEMORY_KIB {
+            complaints.push(format!("it held {} MiB", seen.peak_kib / 1024));
+        }
+        if self.recovered.is_none() {
+            complaints.push(format!("it had not recovered after {RECOVERY_MAX:?}"));
+        }
+        complaints
+    }
+
+    fn complaints_of_speed(&self, options: &Options) -> Vec<String> {
+        let held_back = self.seen.held_back * 100 / self.seen.asked.max(1);
+        if held_back > HELD_BACK_MAX {
+            // What takes long is the clients themselves.
+            let why = format!(
+                "the clients held back {held_back} % of the calls: this machine can't ask so much beside the server"
+            );
+            if options.best_effort {
+                println!("{why}, and how much was served and how soon refused is not judged");
+                return Vec::new();
+            }
+            return vec![format!("{why} (see --best-effort)")];
+        }
+        let (share, refusal) = (self.share(options.seconds), Duration::from_micros(self.refusal(0.99)));
+        let mut complaints = Vec::new();
+        if share < GOODPUT_MIN {
+            complaints.push(format!("{share} % of the peak were served, on the processors that were left"));
+        }
+        if refusal > REFUSAL_MAX {
+            complaints.push(format!("refusals took {refusal:?}"));
+        }
+        complaints
+    }
 }
 
 /// Those who call.
