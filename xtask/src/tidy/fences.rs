@@ -10,13 +10,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("digota-core", &[]),
     ("digota-proto", &[]),
     ("digota-grpc", &["digota-core", "digota-proto"]),
-    ("digota-storage", &["digota-core", "digota-heap"]),
+    ("digota-storage", &["digota-core", "digota-heap", "digota-vfs"]),
     ("digota-lock", &["digota-core"]),
     ("digota-gateway", &["digota-core"]),
     ("digota-verify", &["digota-core"]),
     ("digota-conformance", &["digota-core"]),
     ("digota-servers", &[]),
     ("digota-heap", &[]),
+    ("digota-vfs", &[]),
     (
         "digota",
         &[

@@ -14,10 +14,13 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS: usize = 200;
 
-/// The connection that writes.
+/// The connection that writes, each commit at once.
 pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
+    let foreign = |why| OpenError::Foreign { path: path.into(), why };
+    let vfs = digota_vfs::name().map_err(|error| foreign(error.to_string()))?;
     let open = || {
-        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let access = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = set_up(Connection::open_with_flags_and_vfs(path, access, vfs)?)?;
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         connection.execute_batch(
@@ -33,10 +36,9 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     let (connection, mode) = open().map_err(|source| OpenError::Database { path: path.into(), source })?;
     match mode.as_str() {
         "wal" => Ok(connection),
-        other => Err(OpenError::Foreign {
-            path: path.into(),
-            why: format!("its journal mode is {other}, and the file system does not allow a write-ahead log"),
-        }),
+        other => Err(foreign(format!(
+            "its journal mode is {other}, and the file system does not allow a write-ahead log"
+        ))),
     }
 }
 
@@ -65,7 +67,10 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
 
 fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     // A connection is never used by two threads at once.
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    set_up(Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?)
+}
+
+fn set_up(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
