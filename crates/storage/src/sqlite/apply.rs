@@ -1,40 +1,37 @@
 //! Writes one batch, or one other piece of work, into the transaction under way.
 
-use digota_core::event::Event;
-use digota_core::port::store::{Batch, Committed, Horizon, KeyEntry, KeyScope, Keys, Record, Refusal, Resolution, Write};
-use digota_core::stock::Movement;
+use digota_core::port::store::{Batch, Committed, Horizon, KeyScope, Keys, Kind, Record, Resolution, Write};
 use digota_core::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Params, params, params_from_iter};
 use uuid::Uuid;
 
 use super::counter::Counter;
 use super::error::Fault;
 use super::group::Group;
 use super::judge::judge;
+use super::rows::Rows;
 use super::table::{Table, table, values};
+use crate::ledger::Ledger;
 
 /// The most rows of each kind that one purge drops, so that no commit waits long behind it.
 const PURGE_MAX: i64 = 2000;
 
-/// Applies a batch. Where it is refused nothing was written.
-pub(super) fn commit(group: &mut Group<'_>, batch: &Batch) -> Result<Committed, Fault> {
-    let ledger = judge(group, batch)?;
-    let connection = group.connection;
-    let mut operation = connection
-        .prepare_cached("INSERT INTO operations (id, at, tombstone) VALUES (?1, ?2, 0) ON CONFLICT (id) DO NOTHING")?;
-    if operation.execute(params![batch.operation, batch.at.0])? == 0 {
-        return Err(Refusal::OperationUsed.into());
-    }
-    for (number, movement) in &ledger.movements {
-        add_movement(connection, *number, movement)?;
-    }
-    for (sku, stock) in &ledger.stock {
+/// Applies a batch. Where it is refused nothing was written. What it inserts is among the rows, if it is not in the tables.
+pub(super) fn commit<'j>(
+    group: &mut Group<'_>,
+    rows: &mut Rows<'j>,
+    batch: &'j Batch,
+) -> Result<Committed, Fault> {
+    let Ledger { movements, stock } = judge(group, rows, batch)?;
+    rows.operation(batch.operation, batch.at);
+    rows.movements(movements);
+    for (sku, stock) in &stock {
         group.set_stock(*sku, *stock);
     }
     for write in in_order(&batch.writes) {
-        apply(group, batch, write)?;
+        apply(group, rows, batch, write)?;
     }
-    Ok(Committed { stock: ledger.stock })
+    Ok(Committed { stock })
 }
 
 /// What frees something comes before what takes it: an attempt is closed before the next one is opened.
@@ -51,89 +48,81 @@ fn in_order(writes: &[Write]) -> Vec<&Write> {
     writes
 }
 
-fn apply(group: &mut Group<'_>, batch: &Batch, write: &Write) -> rusqlite::Result<()> {
-    let connection = group.connection;
+fn apply<'j>(
+    group: &mut Group<'_>,
+    rows: &mut Rows<'j>,
+    batch: &Batch,
+    write: &'j Write,
+) -> rusqlite::Result<()> {
     match write {
-        Write::Insert(record) => insert(group, record),
-        Write::Replace { record, was } => replace(group, record, was),
-        Write::Delete { id, was, .. } => delete(group, *id, was),
-        Write::Append(event) => append(group, event),
+        Write::Insert(record) => insert(group, rows, record),
+        Write::Replace { record, was } => replace(group, rows, record, was)?,
+        Write::Delete { id, was, .. } => delete(group, rows, *id, was)?,
+        Write::Append(event) => rows.event(group.next_position()?, event),
         Write::Claim { scope, entry, stock_of } => {
             let stock = stock_of.map_or(Ok(None), |sku| group.stock(sku))?;
-            claim(connection, batch.at, scope, &KeyEntry { stock, ..entry.clone() })
+            group.known.keep_claim(scope);
+            rows.claim(scope, entry, stock, batch.at);
         }
-        Write::Answer { scope, answer } => give_answer(connection, scope, answer),
-        Write::Free(scope) => free(connection, scope),
-        Write::Check { .. } | Write::NoChildren(_) => Ok(()), // Judged before.
-        Write::OpenStock { .. } | Write::Move { .. } => Ok(()), // In the ledger.
+        Write::Answer { scope, answer } => give_answer(in_tables(group, rows, scope)?, scope, answer)?,
+        Write::Free(scope) => free(in_tables(group, rows, scope)?, scope)?,
+        Write::Check { .. } | Write::NoChildren(_) => {} // Judged before.
+        Write::OpenStock { .. } | Write::Move { .. } => {} // In the ledger.
     }
-}
-
-fn insert(group: &mut Group<'_>, record: &Record) -> rusqlite::Result<()> {
-    write(group.connection, &table(record.keys.kind()).insert, record)?;
-    Counter::of(&record.keys).for_each(|counter| group.add(counter, 1));
     Ok(())
 }
 
-fn replace(group: &mut Group<'_>, record: &Record, was: &Keys) -> rusqlite::Result<()> {
+fn insert<'j>(group: &mut Group<'_>, rows: &mut Rows<'j>, record: &'j Record) {
+    rows.record(record);
+    group.known.keep_record(record.id, record.version, record.keys.clone());
+    Counter::of(&record.keys).for_each(|counter| group.add(counter, 1));
+}
+
+fn replace(group: &mut Group<'_>, rows: &mut Rows<'_>, record: &Record, was: &Keys) -> rusqlite::Result<()> {
     let Table { replace, touch, .. } = table(was.kind());
-    if record.keys == *was {
-        return write(group.connection, touch, record);
+    let stays = record.keys == *was;
+    let sql = if stays { touch } else { replace };
+    change(group, rows, was.kind(), record.id, sql, params_from_iter(values(record)))?;
+    group.known.keep_record(record.id, record.version, record.keys.clone());
+    if !stays {
+        Counter::of(was).for_each(|counter| group.add(counter, -1));
+        Counter::of(&record.keys).for_each(|counter| group.add(counter, 1));
     }
-    write(group.connection, replace, record)?;
-    Counter::of(was).for_each(|counter| group.add(counter, -1));
-    Counter::of(&record.keys).for_each(|counter| group.add(counter, 1));
     Ok(())
 }
 
-fn write(connection: &Connection, sql: &str, record: &Record) -> rusqlite::Result<()> {
-    connection.prepare_cached(sql)?.execute(params_from_iter(values(record)))?;
-    Ok(())
-}
-
-fn delete(group: &mut Group<'_>, id: Uuid, was: &Keys) -> rusqlite::Result<()> {
-    group.connection.prepare_cached(&table(was.kind()).delete)?.execute([id])?;
+fn delete(group: &mut Group<'_>, rows: &mut Rows<'_>, id: Uuid, was: &Keys) -> rusqlite::Result<()> {
+    change(group, rows, was.kind(), id, &table(was.kind()).delete, [id])?;
+    group.known.drop_record(was.kind(), id);
     Counter::of(was).for_each(|counter| group.add(counter, -1));
     Ok(())
 }
 
-fn append(group: &mut Group<'_>, event: &Event) -> rusqlite::Result<()> {
-    let position = group.next_position()?;
-    let Event { id, name, kind, object, version, at, body } = event;
-    group
-        .connection
-        .prepare_cached(
-            "INSERT INTO events (position, id, name, kind, object, version, at, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?
-        .execute(params![position, id, name, kind.name(), object, version.cast_signed(), at.0, body])?;
-    Ok(())
+/// Changes the row of a record. Where it is not the one that the batch was judged on, somebody else writes to the file: the
+/// group is given up, and its batches are judged anew on what is there.
+fn change(
+    group: &Group<'_>,
+    rows: &mut Rows<'_>,
+    kind: Kind,
+    id: Uuid,
+    sql: &str,
+    values: impl Params,
+) -> rusqlite::Result<()> {
+    if rows.have_record(kind, id) {
+        rows.insert(group.connection)?;
+    }
+    match group.connection.prepare_cached(sql)?.execute(values)? {
+        1 => Ok(()),
+        other => Err(rusqlite::Error::StatementChangedRows(other)),
+    }
 }
 
-fn add_movement(connection: &Connection, number: u64, movement: &Movement) -> rusqlite::Result<()> {
-    let Movement { sku, kind, on_hand, reserved, reference, reason, at } = movement;
-    let (number, step) = (number.cast_signed(), kind.step());
-    connection
-        .prepare_cached(
-            "INSERT INTO movements (sku, number, kind, on_hand, reserved, reference, step, reason, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
-        .execute(params![sku, number, kind.number(), on_hand, reserved, reference, step, reason, at.0])?;
-    Ok(())
-}
-
-fn claim(connection: &Connection, at: Timestamp, scope: &KeyScope, entry: &KeyEntry) -> rusqlite::Result<()> {
-    let KeyScope { principal, method, key } = scope;
-    let KeyEntry { fingerprint, attempt, answer, stock } = entry;
-    let (on_hand, reserved) = (stock.map(|stock| stock.on_hand), stock.map(|stock| stock.reserved));
-    let version = stock.map(|stock| stock.version.cast_signed());
-    connection
-        .prepare_cached(
-            "INSERT INTO keys (principal, method, key, fingerprint, attempt, answer, on_hand, reserved, stock, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .execute(params![principal, method, key, fingerprint, attempt, answer, on_hand, reserved, version, at.0])?;
-    Ok(())
+/// The connection, once a key that this group claimed can be changed there.
+fn in_tables<'g>(group: &Group<'g>, rows: &mut Rows<'_>, scope: &KeyScope) -> rusqlite::Result<&'g Connection> {
+    if rows.have_key(scope) {
+        rows.insert(group.connection)?;
+    }
+    Ok(group.connection)
 }
 
 /// An answer is final: a second one changes nothing.

@@ -11,21 +11,22 @@ use crate::ledger::{Ledger, plan};
 use super::counter::Counter;
 use super::error::Fault;
 use super::group::Group;
+use super::rows::Rows;
 use super::table::{keys, table};
 
 /// Says what a batch does to stock, or why it is refused.
 ///
 /// The unique indexes and checks of the schema say the same again, and what hardly ever happens is left to them: where a
 /// statement fails, the group is applied again by a careful one.
-pub(super) fn judge(group: &Group<'_>, batch: &Batch) -> Result<Ledger, Fault> {
-    let verdict = preconditions(group, batch);
-    if matches!(verdict, Err(Fault::Refused(_))) && is_used(group.connection, batch.operation)? {
-        return Err(Refusal::OperationUsed.into());
-    }
-    verdict
+pub(super) fn judge(group: &mut Group<'_>, rows: &mut Rows<'_>, batch: &Batch) -> Result<Ledger, Fault> {
+    let verdict = preconditions(group, rows, batch);
+    let is_used = rows.have_operation(batch.operation)
+        || (matches!(verdict, Err(Fault::Refused(_))) || group.is_careful)
+            && is_used(group.connection, batch.operation)?;
+    if is_used { Err(Refusal::OperationUsed.into()) } else { verdict }
 }
 
-fn preconditions(group: &Group<'_>, batch: &Batch) -> Result<Ledger, Fault> {
+fn preconditions(group: &mut Group<'_>, rows: &mut Rows<'_>, batch: &Batch) -> Result<Ledger, Fault> {
     let connection = group.connection;
     let (mut inserted, mut claimed) = (BTreeSet::new(), BTreeSet::new());
     for write in &batch.writes {
@@ -41,21 +42,26 @@ fn preconditions(group: &Group<'_>, batch: &Batch) -> Result<Ledger, Fault> {
                 }
             }
             Write::Replace { record, was } => {
-                owns(connection, record.id, record.version.saturating_sub(1), was)?;
+                owns(group, record.id, record.version.saturating_sub(1), was)?;
                 if group.is_careful {
                     nothing_open(connection, batch, record.id, &record.keys)?;
                 }
             }
-            Write::Delete { id, version, was } => owns(connection, *id, *version, was)?,
+            Write::Delete { id, version, was } => owns(group, *id, *version, was)?,
             Write::Check { kind, id, version } => {
-                found(connection, *kind, *id, *version)?;
+                found(group, *kind, *id, *version)?;
             }
-            Write::NoChildren(product) => has_no_children(group, batch, *product)?,
+            Write::NoChildren(product) => {
+                rows.insert(connection)?;
+                has_no_children(group, batch, *product)?;
+            },
             Write::Claim { scope, .. } => {
                 if !claimed.insert(scope) {
                     return Err(Refusal::KeyTaken.into());
                 }
-                is_unclaimed(connection, scope)?;
+                if rows.have_key(scope) || (may_be_claimed(group, scope) && is_claimed(connection, scope)?) {
+                    return Err(Refusal::KeyTaken.into());
+                }
             }
             Write::OpenStock { .. } | Write::Move { .. } => {} // Judged by `plan`.
             Write::Append(_) | Write::Answer { .. } | Write::Free(_) => {} // Never refused.
@@ -76,19 +82,30 @@ fn is_free(connection: &Connection, kind: Kind, id: Uuid) -> Result<(), Fault> {
 }
 
 /// The keys of a record that is there, at this version if one is given.
-fn found(connection: &Connection, kind: Kind, id: Uuid, version: Option<u64>) -> Result<Keys, Fault> {
-    let mut statement = connection.prepare_cached(&table(kind).version)?;
-    let read = statement.query_row([id], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), keys(kind, row, 1)?)));
-    let (current, keys) = read.optional()?.ok_or(Refusal::Missing { kind, id })?;
-    match version {
-        Some(version) if version != current => Err(Refusal::Stale { kind, id, current }.into()),
-        _ => Ok(keys),
+fn found<'g>(
+    group: &'g mut Group<'_>,
+    kind: Kind,
+    id: Uuid,
+    version: Option<u64>,
+) -> Result<&'g Keys, Fault> {
+    if group.known.record(kind, id).is_none() {
+        let mut statement = group.connection.prepare_cached(&table(kind).version)?;
+        let read = statement.query_row([id], |row| Ok((row.get::<_, i64>(0)?, keys(kind, row, 1)?)));
+        let (version, keys) = read.optional()?.ok_or(Refusal::Missing { kind, id })?;
+        group.known.keep_record(id, version.cast_unsigned(), keys);
+    }
+    match group.known.record(kind, id) {
+        None => Err(Refusal::Missing { kind, id }.into()),
+        Some((current, _)) if version.is_some_and(|version| version != *current) => {
+            Err(Refusal::Stale { kind, id, current: *current }.into())
+        }
+        Some((_, keys)) => Ok(keys),
     }
 }
 
 /// The record is there at this version, and has the keys that the counters will lose.
-fn owns(connection: &Connection, id: Uuid, version: u64, was: &Keys) -> Result<(), Fault> {
-    match found(connection, was.kind(), id, Some(version))? == *was {
+fn owns(group: &mut Group<'_>, id: Uuid, version: u64, was: &Keys) -> Result<(), Fault> {
+    match found(group, was.kind(), id, Some(version))? == was {
         true => Ok(()),
         false => Err(StoreError::Broken("a write must tell the keys of the version that it ends".into()).into()),
     }
@@ -154,11 +171,14 @@ fn opens_another(write: &Write, id: Uuid, of: Uuid) -> bool {
     }
 }
 
-fn is_unclaimed(connection: &Connection, scope: &KeyScope) -> Result<(), Fault> {
-    let mut statement =
-        connection.prepare_cached("SELECT 1 FROM keys WHERE principal = ?1 AND method = ?2 AND key = ?3")?;
-    match statement.exists([&scope.principal, &scope.method, &scope.key])? {
-        true => Err(Refusal::KeyTaken.into()),
-        false => Ok(()),
-    }
+/// A careful group looks. For others the unique index says so, but for keys that were claimed just now: a caller who sends
+/// each request twice would else have every group applied twice.
+fn may_be_claimed(group: &Group<'_>, scope: &KeyScope) -> bool {
+    group.is_careful || group.known.may_be_claimed(scope)
+}
+
+fn is_claimed(connection: &Connection, scope: &KeyScope) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM keys WHERE principal = ?1 AND method = ?2 AND key = ?3")?
+        .exists([&scope.principal, &scope.method, &scope.key])
 }

@@ -2,7 +2,8 @@
 //!
 //! - `file`, `connect`, `migrate`: one process opens the file for writing, and brings it to this schema (`schema.sql`).
 //! - `writer`: one thread commits in groups; `judge` and `ledger` say what is refused, `apply` writes, `group` holds
-//!   what the batches of a group write once, `checkpoint` keeps the log short.
+//!   what the batches of a group write once, `rows` and `insert` what they insert together, `known` is what need not be read
+//!   again, `checkpoint` keeps the log short.
 //! - `read`, `point`, `list`, `path`: short reads run where they are asked for, long ones on threads of their own. `look`
 //!   reads what there is to know before opening.
 //! - `recent`: SKUs and products that need not be read again.
@@ -35,7 +36,9 @@ mod counter;
 mod error;
 mod file;
 mod group;
+mod insert;
 mod judge;
+mod known;
 mod list;
 mod look;
 mod migrate;
@@ -43,6 +46,7 @@ mod path;
 mod point;
 mod read;
 mod recent;
+mod rows;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,8 @@ use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::Row;
 use uuid::Uuid;
 
+use super::insert::Insert;
+
 /// The most key columns that a table has.
 const KEYS: usize = 3;
 
@@ -26,7 +28,7 @@ pub(super) struct Table {
     /// The record of row `?1` in the columns of [`record`].
     pub(super) by_row: String,
     /// Takes [`values`].
-    pub(super) insert: String,
+    pub(super) insert: Insert,
     /// Takes [`values`].
     pub(super) replace: String,
     /// Like `replace`, where no key changed; takes [`values`].
@@ -55,9 +57,9 @@ impl Table {
         let padding = ["NULL"; KEYS].into_iter().skip(keys.len());
         let selected = keys.iter().copied().chain(padding).collect::<Vec<_>>().join(", ");
         let slot = |at: usize| format!("?{}", at + 5);
-        let slots = (0..keys.len()).map(slot).collect::<Vec<_>>().join(", ");
         let set = |(at, key): (usize, &&str)| format!("{key} = {}", slot(at));
         let sets = keys.iter().enumerate().map(set).collect::<Vec<_>>().join(", ");
+        let one = "id = ?1 AND version = ?2 - 1";
         let version = format!("SELECT version, {selected} FROM {name} WHERE id = ?1");
         let select = format!("SELECT id, version, created, updated, {selected}, body FROM {name}");
         Self {
@@ -67,11 +69,14 @@ impl Table {
             version,
             by_id: format!("{select} WHERE id = ?1"),
             by_row: format!("{select} WHERE rowid = ?1"),
-            insert: format!(
-                "INSERT INTO {name} (id, version, created, updated, {columns}, body) VALUES (?1, ?2, ?3, ?4, {slots}, ?8)"
+            insert: Insert::some(
+                name,
+                &format!("id, version, created, updated, {columns}, body"),
+                &[1, 2, 3, 4].into_iter().chain(5..5 + keys.len()).chain([8]).collect::<Vec<_>>(),
+                5 + KEYS,
             ),
-            replace: format!("UPDATE {name} SET version = ?2, updated = ?4, {sets}, body = ?8 WHERE id = ?1"),
-            touch: format!("UPDATE {name} SET version = ?2, updated = ?4, body = ?8 WHERE id = ?1"),
+            replace: format!("UPDATE {name} SET version = ?2, updated = ?4, {sets}, body = ?8 WHERE {one}"),
+            touch: format!("UPDATE {name} SET version = ?2, updated = ?4, body = ?8 WHERE {one}"),
             delete: format!("DELETE FROM {name} WHERE id = ?1"),
         }
     }
@@ -135,7 +140,7 @@ fn key_values(keys: &Keys) -> [ToSqlOutput<'_>; KEYS] {
         Keys::Sku { parent, active } => [blob(parent), integer(i64::from(*active)), NULL],
         Keys::Order { status, email } => [integer(i64::from(*status)), text(email), NULL],
         Keys::Charge { order, status } => {
-            [order.as_ref().map_or(NULL, blob), integer(i64::from(*status)), NULL]
+            [maybe_blob(order.as_ref()), integer(i64::from(*status)), NULL]
         }
         Keys::Attempt { subject, due, concern } => {
             [blob(subject), due.map_or(NULL, |due| integer(due.0)), integer(*concern as i64)]
@@ -143,16 +148,20 @@ fn key_values(keys: &Keys) -> [ToSqlOutput<'_>; KEYS] {
     }
 }
 
-const NULL: ToSqlOutput<'static> = ToSqlOutput::Borrowed(ValueRef::Null);
+pub(super) const NULL: ToSqlOutput<'static> = ToSqlOutput::Borrowed(ValueRef::Null);
 
-fn blob(id: &Uuid) -> ToSqlOutput<'_> {
+pub(super) fn blob(id: &Uuid) -> ToSqlOutput<'_> {
     ToSqlOutput::Borrowed(ValueRef::Blob(id.as_bytes()))
 }
 
-fn integer(n: i64) -> ToSqlOutput<'static> {
+pub(super) fn maybe_blob(id: Option<&Uuid>) -> ToSqlOutput<'_> {
+    id.map_or(NULL, blob)
+}
+
+pub(super) fn integer(n: i64) -> ToSqlOutput<'static> {
     ToSqlOutput::Borrowed(ValueRef::Integer(n))
 }
 
-fn text(text: &str) -> ToSqlOutput<'_> {
+pub(super) fn text(text: &str) -> ToSqlOutput<'_> {
     ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes()))
 }

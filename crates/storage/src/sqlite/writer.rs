@@ -19,7 +19,9 @@ use super::checkpoint::{Checkpoints, Mover};
 use super::error::{Fault, explain, failed, is_harmless_at_commit, is_of_one_batch};
 use super::file::Identity;
 use super::group::Group;
+use super::known::Known;
 use super::recent::Recent;
+use super::rows::Rows;
 use crate::busy::Busy;
 
 /// The most pieces of work that wait; more are turned away at once.
@@ -144,6 +146,7 @@ pub(super) struct Loop {
     file: Identity,
     stopped: Stopped,
     recent: Arc<Recent>,
+    known: Known,
     checkpoints: Checkpoints,
     /// The latest moment that a batch spoke of: the store has no clock.
     latest: Timestamp,
@@ -160,7 +163,7 @@ impl Loop {
         let checkpoints = Checkpoints::watch(&mut connection, mover)?;
         let latest = "SELECT coalesce((SELECT at FROM operations ORDER BY id DESC LIMIT 1), 0)";
         let latest = Timestamp(connection.query_row(latest, [], |row| row.get(0))?);
-        Ok(Self { connection, file, stopped, recent, checkpoints, latest })
+        Ok(Self { connection, file, stopped, recent, known: Known::default(), checkpoints, latest })
     }
 
     fn run(mut self, jobs: &Receiver<Job>, busy: &Busy) {
@@ -202,7 +205,8 @@ impl Loop {
             self.roll_back();
             failed(&error)
         })?;
-        let changing = self.recent.begin(group.iter().flat_map(|job| job.work.writes()));
+        let recent = Arc::clone(&self.recent);
+        let changing = recent.begin(group.iter().flat_map(|job| job.work.writes()));
         self.commit()?;
         drop(changing);
         Ok(done)
@@ -211,17 +215,15 @@ impl Loop {
     /// Applies work without a net: a refused batch has written nothing.
     fn apply_all(&mut self, group: &mut Vec<Job>, jobs: &Receiver<Job>) -> rusqlite::Result<Vec<Done>> {
         execute(&self.connection, "BEGIN IMMEDIATE")?;
-        let mut state = Group::new(&self.connection);
+        let mut state = Group::new(&self.connection, &mut self.known);
         let mut done = vec![];
         loop {
-            done.push(apply_one(&mut state, &mut self.latest, &group[done.len()].work)?);
-            if done.len() == GROUP_MAX {
+            group.extend(jobs.try_iter().take(GROUP_MAX - group.len()));
+            let new = &group[done.len()..];
+            if new.is_empty() {
                 break;
             }
-            match jobs.try_recv() {
-                Ok(job) => group.push(job),
-                Err(_) => break,
-            }
+            apply_some(&mut state, &mut self.latest, new, &mut done)?;
         }
         state.flush()?;
         Ok(done)
@@ -231,24 +233,27 @@ impl Loop {
     fn apply_each(&mut self, group: &[Job]) -> rusqlite::Result<Vec<Done>> {
         execute(&self.connection, "BEGIN IMMEDIATE")?;
         let mut done = vec![];
-        for job in group {
+        for (at, job) in group.iter().enumerate() {
             execute(&self.connection, "SAVEPOINT one")?;
-            let mut state = Group::careful(&self.connection);
-            let outcome = apply_one(&mut state, &mut self.latest, &job.work);
-            done.push(match outcome.and_then(|done| state.flush().map(|()| done)) {
-                Ok(done) => done,
+            let mut state = Group::careful(&self.connection, &mut self.known);
+            let job = std::slice::from_ref(job);
+            let outcome = apply_some(&mut state, &mut self.latest, job, &mut done).and_then(|()| state.flush());
+            match outcome {
+                Ok(()) => {}
                 Err(error) if is_of_one_batch(&error) => {
                     execute(&self.connection, "ROLLBACK TO one")?;
-                    Done::Failed(failed(&error))
+                    self.known.forget();
+                    done.truncate(at);
+                    done.push(Done::Failed(failed(&error)));
                 }
                 Err(error) => return Err(error),
-            });
+            }
             execute(&self.connection, "RELEASE one")?;
         }
         Ok(done)
     }
 
-    fn commit(&self) -> Result<(), CommitError> {
+    fn commit(&mut self) -> Result<(), CommitError> {
         if !self.file.is_in_place() {
             self.roll_back();
             let why = self.stop("its file was moved or removed");
@@ -264,7 +269,8 @@ impl Loop {
         Err(CommitError::Unknown(self.stop(&explain(&error))))
     }
 
-    fn roll_back(&self) {
+    fn roll_back(&mut self) {
+        self.known.forget();
         if !self.connection.is_autocommit()
             && let Err(error) = execute(&self.connection, "ROLLBACK")
         {
@@ -282,17 +288,38 @@ impl Loop {
     }
 }
 
-fn apply_one(group: &mut Group<'_>, latest: &mut Timestamp, work: &Work) -> rusqlite::Result<Done> {
+/// Applies work, one piece after the other. What it inserts goes into the tables together, or before anything that asks for it.
+fn apply_some(
+    group: &mut Group<'_>,
+    latest: &mut Timestamp,
+    jobs: &[Job],
+    done: &mut Vec<Done>,
+) -> rusqlite::Result<()> {
+    let mut rows = Rows::default();
+    for job in jobs {
+        done.push(apply_one(group, &mut rows, latest, &job.work)?);
+    }
+    rows.insert(group.connection)
+}
+
+fn apply_one<'j>(
+    group: &mut Group<'_>,
+    rows: &mut Rows<'j>,
+    latest: &mut Timestamp,
+    work: &'j Work,
+) -> rusqlite::Result<Done> {
+    if let Work::Commit(batch) = work {
+        *latest = batch.at.max(*latest);
+        return match apply::commit(group, rows, batch) {
+            Ok(committed) => Ok(Done::Committed(committed)),
+            Err(Fault::Refused(refusal)) => Ok(Done::Refused(refusal)),
+            Err(Fault::Failed(error)) => Ok(Done::Failed(error)),
+            Err(Fault::Sql(error)) => Err(error),
+        };
+    }
+    rows.insert(group.connection)?;
     match work {
-        Work::Commit(batch) => {
-            *latest = batch.at.max(*latest);
-            match apply::commit(group, batch) {
-                Ok(committed) => Ok(Done::Committed(committed)),
-                Err(Fault::Refused(refusal)) => Ok(Done::Refused(refusal)),
-                Err(Fault::Failed(error)) => Ok(Done::Failed(error)),
-                Err(Fault::Sql(error)) => Err(error),
-            }
-        }
+        Work::Commit(_) => unreachable!("returned above"),
         Work::Resolve(operation) => apply::resolve(group.connection, *operation, *latest).map(Done::Resolved),
         Work::Purge(before) => apply::purge(group.connection, before).map(Done::Purged),
         #[cfg(test)]
