@@ -125,11 +125,11 @@ impl Running {
         let limits = limits(&settings.limits);
         let started = shop.now();
         let node = Arc::new(This::new(started, wiring::storage(&settings)));
-        let routes = digota_grpc::routes(edge.clone(), node, &limits)?.add_service(health_service);
+        let services = digota_grpc::all_services(edge.clone(), node, &limits)?.with(health_service);
         let crowd = Crowd::new(limits, Arc::clone(shop.clock()));
         let gate = GateLayer::new(Arc::clone(&edge.doors), Arc::clone(&crowd));
         let tls = entrance.as_ref().map(Entrance::credentials);
-        let front = Front { gate, routes, doors: edge.doors, tls };
+        let front = Front { gate, services, doors: edge.doors, tls };
         let listening = Listening::start(socket, front, settings.limits)?;
         let (address, stop) = (listening.address, CancellationToken::new());
         let monitor = match &settings.monitor.address {

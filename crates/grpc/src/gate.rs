@@ -91,7 +91,21 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        self.serve(request)
+    }
+}
+
+impl<S> Gate<S> {
+    /// Answers a call. What is behind the gate has to be ready at any time, as [`Services`](crate::Services) are.
+    pub fn serve<B>(&self, mut request: Request<B>) -> <Self as Service<Request<B>>>::Future
+    where
+        S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Send,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<StdError>,
+    {
         let started = Instant::now();
         let path = request.uri().path().to_owned();
         let call = Call::begin(&path);
@@ -105,9 +119,7 @@ where
                 return Box::pin(async move { Ok(refuse(status)) });
             }
         };
-        // The clone that was polled ready serves this call; the fresh one waits for the next.
-        let next = self.inner.clone();
-        let mut ready = std::mem::replace(&mut self.inner, next);
+        let mut ready = self.inner.clone();
         let crowd = Arc::clone(&self.gate.crowd);
         Box::pin(async move {
             let reply = match AssertUnwindSafe(ready.answer(rpc, request)).catch_unwind().await {

@@ -18,6 +18,7 @@ mod order;
 mod payment;
 mod product;
 mod rates;
+mod services;
 mod sku;
 pub mod status;
 pub mod terms;
@@ -37,11 +38,11 @@ use digota_proto::paymentpb::payment_service_server::PaymentServiceServer;
 use digota_proto::productpb::product_service_server::ProductServiceServer;
 use digota_proto::skupb::sku_service_server::SkuServiceServer;
 use tokio_util::task::TaskTracker;
-use tonic::service::{Routes, RoutesBuilder};
 
 pub use crowd::{Connected, Crowd, Share};
 pub use limits::{Limits, Rates};
 pub use line::Line;
+pub use services::Services;
 pub use throttle::Throttle;
 pub use wire::Reply;
 
@@ -59,15 +60,15 @@ pub struct Edge {
     pub tasks: TaskTracker,
 }
 
-/// Every service and reflection, behind the gate's back: a [`gate::GateLayer`] goes in front.
+/// Every service, administration and reflection, behind the gate's back: a [`gate::GateLayer`] goes in front.
 ///
 /// # Errors
 /// Where the descriptors built into the binary can't be read: a broken build.
-pub fn routes(
+pub fn all_services(
     edge: Edge,
     node: Arc<dyn admin::Node>,
     limits: &Limits,
-) -> Result<Routes, tonic_reflection::server::Error> {
+) -> Result<Services, tonic_reflection::server::Error> {
     // Names what is served here, and of reflection itself the version that answers.
     let reflection = |version: &str| {
         let services = access::services().into_iter();
@@ -80,16 +81,12 @@ pub fn routes(
     let admin = AdminServiceServer::new(admin::Admin::new(Arc::new(edge.clone()), node))
         .max_decoding_message_size(limits.request_bytes_max)
         .max_encoding_message_size(REPLY_MAX);
-    let mut routes = services(edge, limits);
-    routes
-        .add_service(admin)
-        .add_service(reflection(".v1.").build_v1()?)
-        .add_service(reflection(".v1alpha.").build_v1alpha()?);
-    Ok(routes.routes())
+    let shop = shop_services(edge, limits).with(admin);
+    Ok(shop.with(reflection(".v1.").build_v1()?).with(reflection(".v1alpha.").build_v1alpha()?))
 }
 
 /// The shop's own services, behind the gate's back.
-pub fn services(edge: Edge, limits: &Limits) -> RoutesBuilder {
+pub fn shop_services(edge: Edge, limits: &Limits) -> Services {
     let edge = Arc::new(edge);
     macro_rules! service {
         ($server:ident, $handler:path) => {
@@ -98,12 +95,10 @@ pub fn services(edge: Edge, limits: &Limits) -> RoutesBuilder {
                 .max_encoding_message_size(REPLY_MAX)
         };
     }
-    let mut routes = Routes::builder();
-    routes
-        .add_service(service!(ProductServiceServer, product::Products))
-        .add_service(service!(SkuServiceServer, sku::Skus))
-        .add_service(service!(OrderServiceServer, order::Orders))
-        .add_service(service!(PaymentServiceServer, payment::Payments))
-        .add_service(service!(EventServiceServer, event::Events));
-    routes
+    Services::default()
+        .with(service!(ProductServiceServer, product::Products))
+        .with(service!(SkuServiceServer, sku::Skus))
+        .with(service!(OrderServiceServer, order::Orders))
+        .with(service!(PaymentServiceServer, payment::Payments))
+        .with(service!(EventServiceServer, event::Events))
 }

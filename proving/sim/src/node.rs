@@ -8,18 +8,17 @@ use digota_core::access::{Principal, Scope};
 use digota_core::port::Clock;
 use digota_core::shop::{Policy, Shop};
 use digota_grpc::gate::{Doors, Gate, GateLayer, Stranger};
-use digota_grpc::{Crowd, Edge, Limits};
+use digota_grpc::{Crowd, Edge, Limits, Services};
 use futures_util::FutureExt;
 use http::Extensions;
 use tokio_util::task::TaskTracker;
-use tonic::service::Routes;
 
 use crate::outside::{Line, NodeClock};
 use crate::stage::Stage;
 use crate::world::ProcessId;
 
 /// Everything that a node serves, without a socket.
-pub type Service = Gate<Routes>;
+pub type Service = Gate<Services>;
 
 /// A node that lives, or lived.
 pub struct Node {
@@ -42,10 +41,10 @@ impl Node {
         let doors: Arc<dyn Doors> = Arc::new(Open);
         let edge = Edge { shop: Arc::clone(&shop), doors: Arc::clone(&doors), tasks: TaskTracker::new() };
         let limits = Limits::default();
-        let routes = digota_grpc::services(edge, &limits).routes().prepare();
+        let services = digota_grpc::shop_services(edge, &limits);
         let crowd = Crowd::new(limits, Arc::clone(shop.clock()));
         let connection = Arc::new(digota_grpc::Line::new(crowd.anybodys_share()));
-        let service = GateLayer::new(doors, crowd).layer(routes, connection);
+        let service = GateLayer::new(doors, crowd).layer(services, connection);
         stage.world.spawn(process, look_after(shop, line));
         Node { process, service }
     }

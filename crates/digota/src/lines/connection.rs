@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use digota_grpc::gate::Gate;
-use digota_grpc::{Line, Reply, Share};
+use digota_grpc::{Line, Reply, Services, Share};
 use http::{Extensions, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -17,7 +17,6 @@ use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
-use tonic::service::Routes;
 
 use super::Shared;
 use super::metered::Metered;
@@ -60,7 +59,7 @@ impl Shared {
         };
         let (line, begun) = (Arc::new(Line::new(share)), Arc::new(AtomicBool::new(false)));
         place.arrived(Arc::clone(&line), Arc::clone(&begun));
-        let gate = self.gate.layer(self.routes.clone(), Arc::clone(&line));
+        let gate = self.gate.layer(self.services.clone(), Arc::clone(&line));
         let calls = Calls { gate, peer, line: Arc::clone(&line) };
         let connection = self.http2.serve_connection(TokioIo::new(Metered::new(io, begun)), calls);
         if let Err(error) = until_left(connection, &line).await {
@@ -120,7 +119,7 @@ where
 
 /// The calls of one connection, on their way to the gate.
 struct Calls {
-    gate: Gate<Routes>,
+    gate: Gate<Services>,
     peer: Peer,
     line: Arc<Line>,
 }
@@ -128,11 +127,11 @@ struct Calls {
 impl Service<Request<Incoming>> for Calls {
     type Response = Response<Reply>;
     type Error = Infallible;
-    type Future = <Gate<Routes> as tower::Service<Request<Incoming>>>::Future;
+    type Future = <Gate<Services> as tower::Service<Request<Incoming>>>::Future;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.line.begin_call();
         request.extensions_mut().insert(self.peer.clone());
-        tower::Service::call(&mut self.gate.clone(), request)
+        self.gate.serve(request)
     }
 }

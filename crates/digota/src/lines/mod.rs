@@ -16,12 +16,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use digota_grpc::Services;
 use digota_grpc::gate::{Doors, GateLayer};
 use hyper::server::conn::http2;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
-use tonic::service::Routes;
 
 pub(crate) use accept::bind;
 
@@ -38,7 +38,7 @@ pub(crate) struct Front {
     /// The gate before it.
     pub(crate) gate: GateLayer,
     /// The services.
-    pub(crate) routes: Routes,
+    pub(crate) services: Services,
     /// Who may enter.
     pub(crate) doors: Arc<dyn Doors>,
     /// Each handshake uses what this holds at its start; `None` is without TLS.
@@ -48,7 +48,7 @@ pub(crate) struct Front {
 /// What all connections share.
 struct Shared {
     gate: GateLayer,
-    routes: Routes,
+    services: Services,
     doors: Arc<dyn Doors>,
     tls: Option<Arc<ArcSwap<Credentials>>>,
     limits: config::Limits,
@@ -73,12 +73,12 @@ impl Listening {
     pub(crate) fn start(socket: TcpListener, front: Front, limits: config::Limits) -> io::Result<Listening> {
         let address = socket.local_addr()?;
         let lines = Lines::new(files::connections(limits.connections_max));
-        let Front { gate, routes, doors, tls } = front;
+        let Front { gate, services, doors, tls } = front;
         let unwanted = Arc::new(Unwanted::default());
         let time = Duration::from_millis(limits.handshake_timeout_ms);
         let shared = Arc::new(Shared {
             gate,
-            routes: routes.prepare(),
+            services,
             doors,
             tls,
             handshakes: Handshakes::new(limits.handshakes_max, time, Arc::clone(&unwanted)),
