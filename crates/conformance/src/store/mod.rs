@@ -56,6 +56,7 @@ cases!(Bed;
     // reading
     a_record_comes_back_as_written,
     a_commit_is_seen_by_the_next_read,
+    what_may_be_old_is_found_out,
     lists_are_in_order,
     pages_join_without_gap_or_repeat,
     filters_keep_what_matches,

@@ -1,12 +1,12 @@
 //! Reading single things.
 
-use digota_core::port::store::{Condition, Keys, Kind, Query, Write};
+use digota_core::port::store::{Condition, Keys, Kind, Query, Record, Refusal, Write};
 
 use super::Bed;
-use super::drive::{all, exactly, find, ids, page, put, stock, total};
+use super::drive::{all, exactly, find, ids, page, put, refused, stock, total};
 use super::samples::{
-    attempt, changed, charge, claim, delete, entry, event, id, insert, now, order, product, replace, scope,
-    sku,
+    attempt, batch, changed, charge, check, claim, delete, entry, event, id, insert, now, order, product,
+    replace, scope, sku, touched,
 };
 
 pub(super) async fn a_record_comes_back_as_written(bed: Bed) {
@@ -53,6 +53,61 @@ pub(super) async fn a_record_comes_back_as_written(bed: Bed) {
 
     put(&store, [delete(&new)]).await;
     assert_eq!(find(&store, Kind::Product, new.id).await, None);
+}
+
+/// Whoever goes by what may be old commits at last, and only at what there is. Where the store is two nodes, each has its own idea
+/// of it, and is asked in turn.
+pub(super) async fn what_may_be_old_is_found_out(bed: Bed) {
+    let store = bed.open().await;
+    let recent = async |record: &Record| {
+        let found = store.recent(record.keys.kind(), &[record.id]).await.expect("a store can be read");
+        found.into_iter().next().expect("one answer per id")
+    };
+    let checked = async |found: &Record| {
+        store.commit(batch([check(found.keys.kind(), found.id, Some(found.version))])).await
+    };
+    // A node believes what it has read until it is refused for it.
+    let most = if store.exclusive() { 0 } else { 1 };
+    for first in [product(true), sku(id(), true), order(1, "")] {
+        let kind = first.keys.kind();
+        assert_eq!(recent(&first).await, None, "it was not committed yet");
+        put(&store, [insert(&first)]).await;
+        for _ in 0..4 {
+            assert_eq!(recent(&first).await.as_ref(), Some(&first), "what is committed is not missed");
+            checked(&first).await.expect("it is as it is");
+        }
+        let second = touched(&first);
+        put(&store, [replace(&first, &second)]).await;
+        let mut refusals = 0;
+        for _ in 0..8 {
+            let found = recent(&first).await.expect("it is there");
+            let outcome = checked(&found).await;
+            if found == second {
+                outcome.expect("it is as it is");
+                continue;
+            }
+            assert_eq!(found, first, "it never was anything else");
+            assert_eq!(refused(outcome), Refusal::Stale { kind, id: first.id, current: 2 });
+            refusals += 1;
+        }
+        assert!(refusals <= most, "believed {refusals} times after it was changed");
+
+        put(&store, [delete(&second)]).await;
+        let mut refusals = 0;
+        for _ in 0..8 {
+            let found = recent(&first).await.unwrap_or(second.clone());
+            assert_eq!(refused(checked(&found).await), Refusal::Missing { kind, id: first.id });
+            refusals += usize::from(recent(&first).await.is_some());
+        }
+        assert!(refusals <= most, "believed {refusals} times after it was deleted");
+    }
+    let (known, unknown) = (product(true), id());
+    put(&store, [insert(&known)]).await;
+    let asked = [known.id, unknown, known.id];
+    let found = store.recent(Kind::Product, &asked).await.expect("a store can be read");
+    assert_eq!(found, [Some(known.clone()), None, Some(known.clone())], "one answer per id asked");
+    let found = store.recent(Kind::Sku, &[known.id]).await.expect("a store can be read");
+    assert_eq!(found, [None], "a product is no SKU");
 }
 
 pub(super) async fn a_commit_is_seen_by_the_next_read(bed: Bed) {

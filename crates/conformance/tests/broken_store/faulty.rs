@@ -35,6 +35,7 @@ faults! {
     None,
     AnswersReversed,
     ReplicaLags,
+    BelievesOnAndOn,
     TiesAscend,
     PageRepeats,
     PageSkipsTies,
@@ -84,6 +85,7 @@ pub(crate) struct Faulty {
 struct Notes {
     minted: u128,
     replica: MemoryStore,
+    believed: BTreeMap<Uuid, Record>,
     pending: Option<Batch>,
     oversold: BTreeMap<Uuid, i64>,
     committed: BTreeSet<Uuid>,
@@ -278,6 +280,18 @@ impl Store for Faulty {
         let mut found = self.sound.get(kind, ids).await?;
         if self.has(Fault::AnswersReversed) {
             found.reverse();
+        }
+        Ok(found)
+    }
+
+    /// The fault: what was read once is believed for ever.
+    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
+        let mut found = self.get(kind, ids).await?;
+        if self.has(Fault::BelievesOnAndOn) {
+            let believed = &mut self.notes.lock().await.believed;
+            for record in found.iter_mut().flatten() {
+                *record = believed.entry(record.id).or_insert_with(|| record.clone()).clone();
+            }
         }
         Ok(found)
     }

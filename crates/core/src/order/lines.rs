@@ -79,7 +79,7 @@ impl Draft {
     ///
     /// # Errors
     /// [`crate::Error::Invalid`] where currencies differ, a merged quantity or the sum passes its cap, or the sum is negative.
-    pub fn price(&self, skus: &BTreeMap<SkuId, Sku>) -> Result<Priced> {
+    pub fn price(&self, skus: &BTreeMap<SkuId, &Sku>) -> Result<Priced> {
         let mut all = Violations::new();
         let mut lines: Vec<Line> = Vec::with_capacity(self.lines.len());
         for (i, draft) in self.lines.iter().enumerate() {
@@ -149,7 +149,7 @@ impl DraftLine {
         }
     }
 
-    fn priced(&self, skus: &BTreeMap<SkuId, Sku>) -> Line {
+    fn priced(&self, skus: &BTreeMap<SkuId, &Sku>) -> Line {
         let sku = self.sku.filter(|_| self.kind == LineKind::Sku).and_then(|id| skus.get(&id));
         let (unit_price, description) = match sku {
             Some(sku) => (sku.details.price, sku.details.name.clone()),

@@ -146,7 +146,7 @@ impl Shop {
     async fn draw_up(&self, pay: &Pay, old: Order, terms: &Terms) -> Result<(Box<Open>, Changes<'_>)> {
         let mut ids: Vec<SkuId> = old.goods().map(|(sku, _)| sku).collect();
         ids.sort_unstable();
-        let on_sale = self.skus_on_sale(&ids).await.map_err(gone)?;
+        let (on_sale, ()) = self.skus_on_sale(&ids, |_| Ok(())).await.map_err(gone)?;
         let mut changes = Changes::new(self);
         let mut order = old.clone();
         let draft = ChargeDraft { money: order.money, source: &pay.source, provider: pay.provider };
@@ -158,11 +158,8 @@ impl Shop {
         charge.open_attempt = Some(attempt.id);
         order.open_attempt = Some(attempt.id);
         order.pending_charge = Some(charge.id);
-        for product in &on_sale.products {
-            changes.check(Kind::Product, product.id, Some(product.version));
-        }
+        on_sale.unchanged(&mut changes);
         for sku in &on_sale.skus {
-            changes.unchanged(sku);
             let line = order.lines.iter_mut().find(|line| line.sku == Some(sku.id));
             if let Some(line) = line.filter(|_| sku.details.finite) {
                 line.stocked = true;

@@ -211,7 +211,7 @@ impl Shop {
                 };
                 T::try_from(Kept { answer: answer?, stock }).map(Some)
             }
-            Err(CommitError::Refused(Refusal::Stale { .. })) => Ok(None),
+            Err(CommitError::Refused(Refusal::Stale { .. } | Refusal::Missing { .. })) => Ok(None),
             Err(CommitError::Refused(Refusal::KeyTaken)) => self.replay(terms).await,
             Err(error) => Err(error.into()),
         }

@@ -2,7 +2,9 @@
 
 use uuid::Uuid;
 
+use super::changes::Changes;
 use super::keys::{insist, write_once};
+use super::records::{Age, decode_each};
 use super::{Shop, Terms};
 use crate::error::{Error, Reason, Refused, Result, in_progress};
 use crate::id::{OrderId, SkuId};
@@ -19,8 +21,12 @@ impl Shop {
     pub async fn new_order(&self, draft: Draft, terms: &Terms) -> Result<Order> {
         valid(|all| draft.check(all))?;
         write_once!(self, terms, |changes| {
-            let on_sale = self.skus_on_sale(&draft.skus()).await?;
-            let priced = draft.price(&on_sale.skus.into_iter().map(|sku| (sku.id, sku)).collect())?;
+            let price = |skus: &[Sku]| draft.price(&skus.iter().map(|sku| (sku.id, sku)).collect());
+            let (on_sale, priced) = self.skus_on_sale(&draft.skus(), price).await?;
+            // Where nobody else writes they are of now; and what is changed from now on is too late for this order.
+            if !self.store.exclusive() {
+                on_sale.unchanged(&mut changes);
+            }
             let created = changes.at;
             let order = Order {
                 id: OrderId(self.id()),
@@ -114,10 +120,26 @@ impl Shop {
         Ok(Order { status, ..old.clone() })
     }
 
-    /// These SKUs with their products, all on sale. `ids` are sorted and each is there once.
-    pub(super) async fn skus_on_sale(&self, ids: &[SkuId]) -> Result<OnSale> {
+    /// These SKUs with their products, all on sale, and what is made of them. `ids` are sorted and each is there once.
+    ///
+    /// They may have been changed on another node: the commit must see to it that they are [`OnSale::unchanged`]. Nothing is
+    /// refused for what they were, only for what they are.
+    pub(super) async fn skus_on_sale<T>(
+        &self,
+        ids: &[SkuId],
+        make: impl Fn(&[Sku]) -> Result<T>,
+    ) -> Result<(OnSale, T)> {
+        let made = |on_sale: OnSale| make(&on_sale.skus).map(|made| (on_sale, made));
+        match self.goods(ids, Age::Recent).await.and_then(made) {
+            Err(error @ (Error::Unavailable { .. } | Error::Overloaded { .. })) => Err(error),
+            Err(_) if !self.store.exclusive() => self.goods(ids, Age::Now).await.and_then(made),
+            made => made,
+        }
+    }
+
+    async fn goods(&self, ids: &[SkuId], age: Age) -> Result<OnSale> {
         let raw: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-        let found = self.find_all::<Sku>(&raw).await?;
+        let found = decode_each::<Sku>(&self.records(Kind::Sku, &raw, age).await?)?;
         let mut skus = Vec::with_capacity(ids.len());
         for (id, sku) in raw.iter().zip(found) {
             skus.push(sku.ok_or_else(|| Error::not_found(Kind::Sku, *id))?);
@@ -126,8 +148,7 @@ impl Shop {
         parents.sort_unstable();
         parents.dedup();
         // Whether a product is on sale is one of its keys: its document need not be read.
-        let products =
-            if parents.is_empty() { Vec::new() } else { self.store.get(Kind::Product, &parents).await? };
+        let products = self.records(Kind::Product, &parents, age).await?;
         let products: Vec<Record> = products.into_iter().flatten().collect();
         let on_sale = |id: Uuid| {
             products.iter().any(|product| product.id == id && product.keys == Keys::Product { active: true })
@@ -139,12 +160,22 @@ impl Shop {
     }
 }
 
-/// SKUs that can be bought now.
+/// SKUs that can be bought.
 pub(super) struct OnSale {
     /// The SKUs, in the order of their ids.
     pub(super) skus: Vec<Sku>,
     /// The records of their products.
-    pub(super) products: Vec<Record>,
+    products: Vec<Record>,
+}
+
+impl OnSale {
+    /// Makes sure that they and their products are still as they were read.
+    pub(super) fn unchanged(&self, changes: &mut Changes<'_>) {
+        for product in &self.products {
+            changes.check(Kind::Product, product.id, Some(product.version));
+        }
+        self.skus.iter().for_each(|sku| changes.unchanged(sku));
+    }
 }
 
 /// Notes who carries an order; what is left empty stays as the order had it.

@@ -109,6 +109,20 @@ pub(super) fn decode<T: Document>(record: &Record) -> Result<T> {
         .map_err(|error| Error::internal(format!("{} {} can't be read: {error}", T::KIND.name(), record.id)))
 }
 
+/// Reads those that are there.
+pub(super) fn decode_each<T: Document>(records: &[Option<Record>]) -> Result<Vec<Option<T>>> {
+    records.iter().map(|record| record.as_ref().map(decode).transpose()).collect()
+}
+
+/// How old what is read may be.
+#[derive(Clone, Copy)]
+pub(super) enum Age {
+    /// As of now.
+    Now,
+    /// As [`Store::recent`](crate::port::Store::recent) has it: the commit finds out if it is too old.
+    Recent,
+}
+
 /// How many documents of a page are read before others have their turn: a page takes as long as a hundred short calls.
 const TURN: usize = 32;
 
@@ -157,7 +171,15 @@ impl Shop {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let records = self.store.get(T::KIND, ids).await?;
-        records.iter().map(|record| record.as_ref().map(decode).transpose()).collect()
+        decode_each(&self.store.get(T::KIND, ids).await?)
+    }
+
+    /// The records with these ids, in that order.
+    pub(super) async fn records(&self, kind: Kind, ids: &[Uuid], age: Age) -> Result<Vec<Option<Record>>> {
+        Ok(match age {
+            _ if ids.is_empty() => Vec::new(),
+            Age::Now => self.store.get(kind, ids).await?,
+            Age::Recent => self.store.recent(kind, ids).await?,
+        })
     }
 }

@@ -1,9 +1,12 @@
 //! SKUs and stock that change between making an order, paying it and its outcome.
 
+use digota_core::Error;
+use digota_core::currency::Currency;
+use digota_core::port::store::Kind;
 use digota_core::product::{ProductDetails, ProductField};
 use digota_core::sku::SkuChange;
 
-use super::world::{Plan, STOCK, World, declined, reason};
+use super::world::{PRICE, Plan, STOCK, World, declined, reason};
 
 #[tokio::test]
 async fn a_short_sku_is_named_and_nothing_is_held() {
@@ -49,6 +52,35 @@ async fn a_sku_that_was_deleted_or_put_off_sale_cannot_be_paid() {
     world.shop.delete_sku(world.skus[0], &world.terms()).await.unwrap();
     assert_eq!(reason(world.pay(order.id, "tok_ok").await), "SKU_GONE");
     assert_eq!(world.wire.asked("charge"), 0);
+    world.assert_consistent().await;
+}
+
+/// The store of this world believes what it has read until it is refused for it.
+#[tokio::test]
+async fn an_order_is_made_of_skus_as_they_are_whatever_is_remembered_of_them() {
+    let world = World::of(Plan { shared: true, ..Plan::default() }).await;
+    assert_eq!(world.order(2).await.money.amount, 2 * PRICE);
+    world.change_sku(SkuChange { price: Some(1), ..SkuChange::default() }).await;
+    let cheap = world.order(2).await;
+    assert_eq!((cheap.money.amount, cheap.lines[0].unit_price), (2, 1));
+    assert_eq!(world.pay(cheap.id, "tok_ok").await.unwrap().order.money.amount, 2);
+
+    let active = |active| SkuChange { active: Some(active), ..SkuChange::default() };
+    let [green, black] = world.skus;
+    let order = async || world.order_of(&[(green, 1), (black, 1)]).await;
+    order().await.unwrap();
+    world.change_sku(active(false)).await;
+    assert_eq!(reason(order().await), "SKU_INACTIVE");
+    world.change_sku(active(true)).await;
+    order().await.expect("nothing is refused for what it was");
+    let euro = Currency::from_code("EUR");
+    world.change_sku(SkuChange { currency: euro, ..SkuChange::default() }).await;
+    assert!(matches!(order().await, Err(Error::Invalid(_))));
+    world.change_sku(SkuChange { currency: Currency::from_code("USD"), ..SkuChange::default() }).await;
+    let last = order().await.expect("nothing is refused for what it was");
+    world.shop.delete_sku(green, &world.terms()).await.unwrap();
+    assert_eq!(order().await, Err(Error::not_found(Kind::Sku, green.0)));
+    assert_eq!(reason(world.pay(last.id, "tok_ok").await), "SKU_GONE");
     world.assert_consistent().await;
 }
 

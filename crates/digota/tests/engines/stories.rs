@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use digota_proto::skupb;
 use futures_util::future::join_all;
+use prost_types::FieldMask;
 use tonic::Code;
 
 use crate::harness::{Client, Gateway, Sandbox, Server, Setup, assert_refused, moved, sku_line};
@@ -37,6 +38,9 @@ pub(crate) const ALL: &[(&str, Story)] = &[
     ("an_order_is_paid_and_returned", |engine| Box::pin(an_order_is_paid_and_returned(engine))),
     ("a_shop_survives_its_server", |engine| Box::pin(a_shop_survives_its_server(engine))),
     ("two_nodes_sell_what_there_is", |engine| Box::pin(two_nodes_sell_what_there_is(engine))),
+    ("a_price_that_one_node_changes_holds_at_the_other", |engine| {
+        Box::pin(a_price_that_one_node_changes_holds_at_the_other(engine))
+    }),
     ("two_nodes_charge_an_order_once", |engine| Box::pin(two_nodes_charge_an_order_once(engine))),
     ("a_rush_on_one_sku_sells_every_piece", |engine| {
         Box::pin(crate::rush::a_rush_on_one_sku_sells_every_piece(engine))
@@ -108,6 +112,32 @@ async fn two_nodes_sell_what_there_is(engine: Engine) {
     for shop in &shops {
         assert_eq!(left(shop, &sku.id).await, 0);
     }
+}
+
+/// Nodes remember SKUs. Whoever has changed one, or put it off sale, can rely on it at every node.
+async fn a_price_that_one_node_changes_holds_at_the_other(engine: Engine) {
+    let nodes = [engine.node(Gateway::Inside).await, engine.node(Gateway::Inside).await];
+    let [desk, shop] = [nodes[0].shop().await, nodes[1].shop().await];
+    let sku = desk.sku(50).await;
+    let change = async |price, active| {
+        let update_mask = Some(FieldMask { paths: vec!["price".into(), "active".into()] });
+        let change =
+            skupb::UpdateRequest { id: sku.id.clone(), price, active, update_mask, ..Default::default() };
+        desk.skus().update(change).await.unwrap();
+    };
+    for price in 1001..1020 {
+        change(price, true).await;
+        let orders = join_all((0..4).map(|_| shop.order(&sku, 1))).await;
+        let prices: Vec<i64> = orders.iter().map(|order| order.amount).collect();
+        assert_eq!(prices, vec![i64::try_from(price).unwrap(); 4]);
+    }
+    let old = shop.order(&sku, 1).await;
+    change(1, false).await;
+    assert_refused(shop.pay(&old).await, Code::FailedPrecondition, "SKU_INACTIVE");
+    assert_refused(shop.order_of(vec![sku_line(&sku, 1)]).await, Code::FailedPrecondition, "SKU_INACTIVE");
+    change(2, true).await;
+    assert_eq!(shop.order(&sku, 1).await.amount, 2);
+    shop.pay(&old).await.unwrap();
 }
 
 /// A buyer who is impatient asks both nodes, several times, and pays once.

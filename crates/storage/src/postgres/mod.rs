@@ -5,6 +5,7 @@
 //! - `writer`: one task commits in groups; `load` locks and reads what they speak of into a `state`, `judge` says on it
 //!   what is refused, `flush` writes what changed.
 //! - `read`, `point`, `gather`, `list`, `path`: reads; those of a moment that ask for the like share a statement.
+//! - `recent`: SKUs and products that need not be read again, because the commit checks them.
 //! - `upkeep`: how unknown commits ended, and what is forgotten.
 //! - `table`, `error`: rows and errors.
 //!
@@ -37,6 +38,7 @@ mod migrate;
 mod path;
 mod point;
 mod read;
+mod recent;
 mod session;
 mod state;
 mod table;
@@ -49,6 +51,7 @@ use link::Server;
 use migrate::Names;
 use point::Desk;
 use read::Readers;
+use recent::{Mentioned, Recent};
 use session::{Call, Session};
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -58,6 +61,7 @@ use writer::{Connection, Writer};
 pub struct Postgres {
     readers: Arc<Readers>,
     desk: Desk,
+    recent: Recent,
     /// None where it is only read.
     writer: Option<Writer>,
 }
@@ -76,7 +80,8 @@ impl Postgres {
         let connection = Connection::new(session).await.map_err(said)?;
         let server = Arc::new(Server { config: server, tls });
         let readers = Arc::new(Readers::new(&server));
-        Ok(Self { desk: Desk::new(&readers), readers, writer: Some(Writer::start(server, connection)) })
+        let (desk, writer) = (Desk::new(&readers), Some(Writer::start(server, connection)));
+        Ok(Self { desk, readers, recent: Recent::new(), writer })
     }
 
     /// Opens the shop in this database for reading. Every commit fails.
@@ -89,7 +94,7 @@ impl Postgres {
             Session::connect(&server, tls.as_ref()).await.map_err(|error| names.said(&error))?;
         migrate::refuse_older(&session, &names).await?;
         let readers = Arc::new(Readers::new(&Arc::new(Server { config: server, tls })));
-        Ok(Self { desk: Desk::new(&readers), readers, writer: None })
+        Ok(Self { desk: Desk::new(&readers), readers, recent: Recent::new(), writer: None })
     }
 
     /// The writer; refuses where there is none.
@@ -125,6 +130,20 @@ impl Way {
 impl Store for Postgres {
     async fn get(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
         self.desk.get(kind, ids).await
+    }
+
+    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
+        if !recent::is_kept(kind) {
+            return self.get(kind, ids).await;
+        }
+        match self.recent.known(kind, ids) {
+            Ok(known) => Ok(known),
+            Err(turn) => {
+                let read = self.get(kind, ids).await?;
+                self.recent.keep(turn, read.iter().flatten());
+                Ok(read)
+            }
+        }
     }
 
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {
@@ -165,7 +184,11 @@ impl Store for Postgres {
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, CommitError> {
-        self.writer()?.commit(batch).await
+        let writer = self.writer()?;
+        let mentioned = Mentioned::in_batch(&batch);
+        let outcome = writer.commit(batch).await;
+        mentioned.learn(&outcome, &self.recent);
+        outcome
     }
 
     async fn resolve(&self, operation: Uuid) -> Result<Resolution, StoreError> {

@@ -29,6 +29,9 @@ use crate::time::Timestamp;
 /// - `a_record_comes_back_as_written`: `get` MUST return each record as it was last committed, in the order asked, `None`
 ///   where there is none.
 /// - `a_commit_is_seen_by_the_next_read`: a read that starts after a commit was acknowledged MUST see it.
+/// - `what_may_be_old_is_found_out`: `recent` MAY return a record as it was before other nodes changed or deleted it; it MUST NOT
+///   miss one that was committed, nor return a version again that a batch with a [`Write::Check`] of it was refused for. Where the
+///   store is [`exclusive`](Store::exclusive) it MUST return what `get` returns.
 /// - `lists_are_in_order`: `list` MUST return records in the order of its sort, ties broken by id in the same direction.
 /// - `pages_join_without_gap_or_repeat`: following `next` MUST visit every matching record once, also while others are inserted.
 /// - `filters_keep_what_matches`: `list` and `count` MUST respect every [`Condition`].
@@ -81,6 +84,12 @@ use crate::time::Timestamp;
 pub trait Store: Send + Sync {
     /// The records with these ids, in that order.
     async fn get(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError>;
+
+    /// The same for what goes into a batch that checks it: perhaps as they were before others, on other nodes, changed them. For
+    /// what is read again and again and hardly ever changed, which a store may keep in memory.
+    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.get(kind, ids).await
+    }
 
     /// One page of a list.
     async fn list(&self, query: &Query) -> Result<Page, StoreError>;

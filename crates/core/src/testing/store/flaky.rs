@@ -119,6 +119,10 @@ impl<S: Store> Store for Flaky<S> {
         self.up()?.get(kind, ids).await
     }
 
+    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.up()?.recent(kind, ids).await
+    }
+
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {
         self.up()?.list(query).await
     }

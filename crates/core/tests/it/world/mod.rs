@@ -117,6 +117,7 @@ impl World {
             shared: plan.shared,
             nap: plan.nap,
             clock: clock.clone(),
+            believed: Default::default(),
         });
         let turns = Arc::new(Turns::default());
         let lock: Arc<dyn Lock> = if plan.unlocked { Arc::new(AlwaysYes::default()) } else { turns.clone() };

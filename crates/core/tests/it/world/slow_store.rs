@@ -1,6 +1,7 @@
 //! The store of the tests: in memory, failing by script, and answering in any order.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,6 +28,8 @@ pub(crate) struct SlowStore {
     /// After which commit the process is stopped for a while, and for how long.
     pub(crate) nap: Option<(u64, Duration)>,
     pub(crate) clock: Arc<ManualClock>,
+    /// What is remembered of records that others may have changed since.
+    pub(crate) believed: Mutex<BTreeMap<(Kind, Uuid), Record>>,
 }
 
 macro_rules! slowly {
@@ -42,6 +45,9 @@ macro_rules! slowly {
 impl Store for SlowStore {
     async fn commit(&self, batch: Batch) -> Result<Committed, CommitError> {
         let answer = slowly!(self, self.inner.commit(batch));
+        if let Err(CommitError::Refused(_)) = answer {
+            self.believed.lock().unwrap().clear();
+        }
         if let Some((_, span)) = self.nap.filter(|(commit, _)| *commit == self.inner.commits()) {
             self.clock.advance(span);
         }
@@ -50,6 +56,22 @@ impl Store for SlowStore {
 
     async fn get(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
         slowly!(self, self.inner.get(kind, ids))
+    }
+
+    /// As old as it may be: what was read once is believed until a batch is refused.
+    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
+        let mut found = self.get(kind, ids).await?;
+        if self.shared {
+            let mut believed = self.believed.lock().unwrap();
+            for (id, found) in ids.iter().zip(&mut found) {
+                match (believed.get(&(kind, *id)), &found) {
+                    (Some(old), _) => *found = Some(old.clone()),
+                    (None, Some(new)) => _ = believed.insert((kind, *id), new.clone()),
+                    (None, None) => {}
+                }
+            }
+        }
+        Ok(found)
     }
 
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {
