@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::session::Call;
 use super::state::{KeyState, Shelf, State};
-use super::table::{Params, columns, table};
+use super::table::{Documents, Params, columns, table};
 
 /// The statements that write what changed, in an order in which each finds room: what frees comes before what takes.
 /// None where nothing changed.
@@ -25,7 +25,8 @@ pub(super) fn calls<'a>(state: &'a State<'_>, node: i16) -> Vec<Call<'a>> {
     calls
 }
 
-/// A column of a statement's rows.
+/// A column of a statement's rows. The statements unnest their columns side by side where the values are wanted: in FROM, each
+/// row would be put aside and taken up again, column by column.
 fn column<'a, R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Box<dyn tokio_postgres::types::ToSql + Sync + Send + 'a>
 where
     Vec<T>: tokio_postgres::types::ToSql + Sync + Send + 'a,
@@ -37,7 +38,7 @@ fn operations<'a>(state: &'a State<'_>) -> Call<'a> {
     let mut rows = state.operations.clone();
     rows.sort_unstable();
     Call::new(
-        "INSERT INTO operations (id, at, tombstone) SELECT id, at, false FROM unnest($1::uuid[], $2::bigint[]) AS v (id, at)",
+        "INSERT INTO operations (id, at, tombstone) SELECT unnest($1::uuid[]), unnest($2::bigint[]), false",
         vec![column(&rows, |row| row.0), column(&rows, |row| row.1.0)],
     )
 }
@@ -85,7 +86,7 @@ fn stock<'a>(state: &'a State<'_>, calls: &mut Vec<Call<'a>>) {
     if !moved.is_empty() {
         calls.push(Call::new(
             "INSERT INTO stock (sku, on_hand, reserved, version)
-             SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[])
+             SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[])
              ON CONFLICT (sku) DO UPDATE SET on_hand = excluded.on_hand, reserved = excluded.reserved,
                                              version = excluded.version",
             params(&moved),
@@ -94,7 +95,7 @@ fn stock<'a>(state: &'a State<'_>, calls: &mut Vec<Call<'a>>) {
     if !opened.is_empty() {
         calls.push(Call::new(
             "INSERT INTO stock (sku, on_hand, reserved, version)
-             SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[])",
+             SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[])",
             params(&opened),
         ));
     }
@@ -108,8 +109,8 @@ fn movements<'a>(state: &'a State<'_>, calls: &mut Vec<Call<'a>>) {
     let reasons: Vec<&'a str> = rows.iter().map(|(_, movement)| movement.reason.as_str()).collect();
     calls.push(Call::new(
         "INSERT INTO movements (sku, number, kind, on_hand, reserved, reference, step, reason, at)
-         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[], $6::uuid[],
-                              $7::smallint[], $8::text[], $9::bigint[])",
+         SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::smallint[]), unnest($4::bigint[]), unnest($5::bigint[]),
+                unnest($6::uuid[]), unnest($7::smallint[]), unnest($8::text[]), unnest($9::bigint[])",
         vec![
             column(rows, |(_, movement)| movement.sku),
             column(rows, |(number, _)| number.cast_signed()),
@@ -142,7 +143,8 @@ fn keys<'a>(state: &'a State<'_>, calls: &mut Vec<Call<'a>>) {
     }
     if !gone.is_empty() {
         calls.push(Call::new(
-            "DELETE FROM keys USING unnest($1::text[], $2::text[], $3::text[]) AS v (principal, method, key),
+            "DELETE FROM keys
+             USING (SELECT unnest($1::text[]) AS principal, unnest($2::text[]) AS method, unnest($3::text[]) AS key) AS v,
                   LATERAL (SELECT t.ctid AS place FROM keys AS t
                            WHERE t.principal = v.principal AND t.method = v.method AND t.key = v.key LIMIT 1) AS k
              WHERE keys.ctid = k.place",
@@ -151,10 +153,11 @@ fn keys<'a>(state: &'a State<'_>, calls: &mut Vec<Call<'a>>) {
     }
     if !answered.is_empty() {
         let mut params = scopes(&answered.iter().map(|(scope, _)| *scope).collect::<Vec<_>>());
-        params.push(Box::new(answered.iter().map(|(_, answer)| *answer).collect::<Vec<&'a str>>()));
+        params.push(Box::new(Documents::of(answered.iter().map(|(_, answer)| *answer))));
         calls.push(Call::new(
             "UPDATE keys SET answer = v.answer
-             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS v (principal, method, key, answer),
+             FROM (SELECT unnest($1::text[]) AS principal, unnest($2::text[]) AS method, unnest($3::text[]) AS key,
+                          unnest($4::text[]) AS answer) AS v,
                   LATERAL (SELECT t.ctid AS place FROM keys AS t
                            WHERE t.principal = v.principal AND t.method = v.method AND t.key = v.key LIMIT 1) AS k
              WHERE keys.ctid = k.place AND keys.answer IS NULL",
@@ -180,7 +183,7 @@ fn scopes<'a>(scopes: &[&'a KeyScope]) -> Params<'a> {
 fn claim<'a>(rows: &[(&'a KeyScope, &'a KeyEntry, Timestamp)]) -> Call<'a> {
     let mut params = scopes(&rows.iter().map(|(scope, ..)| *scope).collect::<Vec<_>>());
     let fingerprints: Vec<&'a str> = rows.iter().map(|(_, entry, _)| entry.fingerprint.as_str()).collect();
-    let answers: Vec<Option<&'a str>> = rows.iter().map(|(_, entry, _)| entry.answer.as_deref()).collect();
+    let answers = Documents::of_some(rows.iter().map(|(_, entry, _)| entry.answer.as_deref()));
     params.push(Box::new(fingerprints));
     params.push(column(rows, |(_, entry, _)| entry.attempt));
     params.push(Box::new(answers));
@@ -190,8 +193,8 @@ fn claim<'a>(rows: &[(&'a KeyScope, &'a KeyEntry, Timestamp)]) -> Call<'a> {
     params.push(column(rows, |(.., at)| at.0));
     Call::new(
         "INSERT INTO keys (principal, method, key, fingerprint, attempt, answer, on_hand, reserved, stock, at)
-         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::bigint[],
-                              $8::bigint[], $9::bigint[], $10::bigint[])",
+         SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::uuid[]),
+                unnest($6::text[]), unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::bigint[]), unnest($10::bigint[])",
         params,
     )
 }
@@ -205,7 +208,7 @@ fn counters<'a>(state: &'a State<'_>, node: i16, calls: &mut Vec<Call<'a>>) {
     }
     calls.push(Call::new(
         "INSERT INTO counters AS t (key, node, n)
-         SELECT v.key, $3, v.n FROM unnest($1::text[], $2::bigint[]) AS v (key, n)
+         SELECT unnest($1::text[]), $3, unnest($2::bigint[])
          ON CONFLICT (key, node) DO UPDATE SET n = t.n + excluded.n",
         vec![column(&rows, |row| row.0.clone()), column(&rows, |row| row.1), Box::new(node)],
     ));
@@ -225,16 +228,15 @@ fn events<'a>(state: &'a State<'_>, calls: &mut Vec<Call<'a>>) {
         return;
     }
     let names: Vec<&'a str> = rows.iter().map(|event| event.name.as_str()).collect();
-    let bodies: Vec<&'a str> = rows.iter().map(|event| event.body.as_str()).collect();
+    let bodies = Documents::of(rows.iter().map(|event| event.body.as_str()));
     calls.push(Call::new(
         "WITH head AS (
              UPDATE event_head SET position = position + cardinality($1::uuid[])
              RETURNING position - cardinality($1::uuid[]) AS last
          )
          INSERT INTO events (position, id, name, kind, object, version, at, body)
-         SELECT head.last + v.n, v.id, v.name, v.kind, v.object, v.version, v.at, v.body::json
-         FROM head, unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[], $7::text[])
-              WITH ORDINALITY AS v (id, name, kind, object, version, at, body, n)",
+         SELECT last + generate_series(1, cardinality($1::uuid[])), unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]),
+                unnest($4::uuid[]), unnest($5::bigint[]), unnest($6::bigint[]), unnest($7::text[])::json FROM head",
         vec![
             column(rows, |event| event.id),
             Box::new(names),

@@ -14,6 +14,16 @@ use super::state::{Children, Key, KeyState, Shelf, Slot, State};
 use super::table::{keys, table};
 use crate::counter::Counter;
 
+/// How it is found out whether what a batch makes is there already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    /// By writing it. It hardly ever is, and looking costs as much. Where a unique index says that it is, or something else is
+    /// refused, all is done again and looked at first, so that the refusal names what it should.
+    Write,
+    /// By looking.
+    Look,
+}
+
 /// What the batches of a group speak of, each thing once and in order.
 #[derive(Default)]
 struct Needs {
@@ -29,11 +39,14 @@ struct Needs {
 }
 
 impl Needs {
-    fn of(batches: &[&Batch]) -> Self {
+    fn of(batches: &[&Batch], first: First) -> Self {
         let mut needs = Self::default();
         for batch in batches {
-            needs.operations.insert(batch.operation);
             batch.writes.iter().for_each(|write| needs.add(write));
+            if first == First::Look {
+                needs.operations.insert(batch.operation);
+                batch.writes.iter().for_each(|write| needs.add_new(write));
+            }
         }
         for (parent, going) in &mut needs.parents {
             *going = batches.iter().map(|batch| traffic(batch, *parent).0).sum();
@@ -44,12 +57,7 @@ impl Needs {
 
     fn add(&mut self, write: &Write) {
         match write {
-            Write::Insert(record) | Write::Replace { record, .. } => {
-                self.written.insert((record.keys.kind(), record.id));
-                if let Keys::Attempt { subject, due: Some(_), .. } = record.keys {
-                    self.subjects.insert(subject);
-                }
-            }
+            Write::Replace { record, .. } => _ = self.written.insert((record.keys.kind(), record.id)),
             Write::Delete { id, was, .. } => _ = self.written.insert((was.kind(), *id)),
             Write::Check { kind, id, .. } => _ = self.checked.insert((*kind, *id)),
             // Whoever adds a SKU checks its product, and so waits.
@@ -57,19 +65,29 @@ impl Needs {
                 self.written.insert((Kind::Product, *product));
                 self.parents.insert(*product, 0);
             }
-            Write::OpenStock { sku, .. } => _ = self.stock.insert(*sku),
-            Write::Move { sku, change, reference, .. } => {
-                self.stock.insert(*sku);
-                if let (Some(reference), Some(step)) = (reference, MovementKind::of(*change).step()) {
+            Write::OpenStock { sku, .. } | Write::Move { sku, .. } => _ = self.stock.insert(*sku),
+            Write::Claim { stock_of, .. } => self.stock.extend(stock_of),
+            Write::Answer { scope, .. } | Write::Free(scope) => _ = self.keys.insert(scope.clone()),
+            Write::Insert(_) | Write::Append(_) => {}
+        }
+    }
+
+    /// What a unique index would refuse.
+    fn add_new(&mut self, write: &Write) {
+        match write {
+            Write::Insert(record) | Write::Replace { record, .. } => {
+                self.written.insert((record.keys.kind(), record.id));
+                if let Keys::Attempt { subject, due: Some(_), .. } = record.keys {
+                    self.subjects.insert(subject);
+                }
+            }
+            Write::Move { sku, change, reference: Some(reference), .. } => {
+                if let Some(step) = MovementKind::of(*change).step() {
                     self.steps.insert((*reference, *sku, step));
                 }
             }
-            Write::Append(_) => {}
-            Write::Claim { scope, stock_of, .. } => {
-                self.keys.insert(scope.clone());
-                self.stock.extend(stock_of);
-            }
-            Write::Answer { scope, .. } | Write::Free(scope) => _ = self.keys.insert(scope.clone()),
+            Write::Claim { scope, .. } => _ = self.keys.insert(scope.clone()),
+            _ => {}
         }
     }
 }
@@ -90,8 +108,12 @@ enum Part {
 ///
 /// # Errors
 /// Nothing was written; the transaction may still be open.
-pub(super) async fn load<'a>(session: &Session, batches: &[&Batch]) -> Result<State<'a>, Error> {
-    let needs = Needs::of(batches);
+pub(super) async fn load<'a>(
+    session: &Session,
+    batches: &[&Batch],
+    first: First,
+) -> Result<State<'a>, Error> {
+    let needs = Needs::of(batches, first);
     let calls = calls(&needs);
     let (parts, calls): (Vec<Part>, Vec<Call<'_>>) = calls.into_iter().unzip();
     let answers = session.pipeline(&calls).await?;
@@ -128,16 +150,16 @@ fn calls(needs: &Needs) -> Vec<(Part, Call<'_>)> {
         calls.push((Part::Keys, find_keys(&needs.keys)));
     }
     // What follows locks nothing: it is read once everything above is held.
-    calls.push((
-        Part::Operations,
-        Call::new("SELECT id FROM operations WHERE id = ANY($1)", vec![Box::new(ids(&needs.operations))]),
-    ));
+    if !needs.operations.is_empty() {
+        let sql = "SELECT id FROM operations WHERE id = ANY($1)";
+        calls.push((Part::Operations, Call::new(sql, vec![Box::new(ids(&needs.operations))])));
+    }
     if !needs.steps.is_empty() {
         calls.push((Part::Steps, find_steps(&needs.steps)));
     }
     if !needs.subjects.is_empty() {
         // One by one: for many at once the planner may prefer to read all that are open.
-        let sql = "SELECT v.subject, a.id FROM unnest($1::uuid[]) AS v (subject),
+        let sql = "SELECT v.subject, a.id FROM (SELECT unnest($1::uuid[]) AS subject) AS v,
                    LATERAL (SELECT id FROM attempts AS t WHERE t.due IS NOT NULL AND t.subject = v.subject LIMIT 1) AS a";
         calls.push((Part::Subjects, Call::new(sql, vec![Box::new(ids(&needs.subjects))])));
     }
@@ -152,7 +174,7 @@ fn find_keys(scopes: &BTreeSet<KeyScope>) -> Call<'_> {
     Call::new(
         // In the order of the arrays, which is that of the keys. The limit leaves no choice but to look each of them up.
         "SELECT k.principal, k.method, k.key, k.answer IS NOT NULL
-         FROM unnest($1::text[], $2::text[], $3::text[]) AS v (principal, method, key),
+         FROM (SELECT unnest($1::text[]) AS principal, unnest($2::text[]) AS method, unnest($3::text[]) AS key) AS v,
               LATERAL (SELECT * FROM keys AS t WHERE t.principal = v.principal AND t.method = v.method
                                                  AND t.key = v.key LIMIT 1 FOR UPDATE) AS k",
         vec![
@@ -168,7 +190,8 @@ fn find_steps(steps: &BTreeSet<(Uuid, Uuid, u8)>) -> Call<'_> {
     let skus: Vec<Uuid> = steps.iter().map(|(_, sku, _)| *sku).collect();
     let numbers: Vec<i16> = steps.iter().map(|(.., step)| i16::from(*step)).collect();
     Call::new(
-        "SELECT m.reference, m.sku, m.step FROM unnest($1::uuid[], $2::uuid[], $3::smallint[]) AS v (reference, sku, step),
+        "SELECT m.reference, m.sku, m.step
+         FROM (SELECT unnest($1::uuid[]) AS reference, unnest($2::uuid[]) AS sku, unnest($3::smallint[]) AS step) AS v,
               LATERAL (SELECT * FROM movements AS t WHERE t.reference = v.reference AND t.sku = v.sku AND t.step = v.step
                        AND t.reference IS NOT NULL AND t.step IS NOT NULL LIMIT 1) AS m",
         vec![Box::new(references), Box::new(skus), Box::new(numbers)],

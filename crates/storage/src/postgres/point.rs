@@ -71,7 +71,8 @@ impl Question for KeyScope {
         // With a limit inside, the planner has no choice but to look each of them up.
         let call = Call::new(
             "SELECT v.n, k.fingerprint, k.attempt, k.answer, k.on_hand, k.reserved, k.stock
-             FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS v (principal, method, key, n),
+             FROM (SELECT unnest($1::text[]) AS principal, unnest($2::text[]) AS method, unnest($3::text[]) AS key,
+                          generate_series(1, cardinality($1::text[]))::bigint AS n) AS v,
                   LATERAL (SELECT * FROM keys AS t WHERE t.principal = v.principal AND t.method = v.method
                                                      AND t.key = v.key LIMIT 1) AS k",
             vec![

@@ -14,10 +14,10 @@ use super::error::{explain, failed, is_contention, is_harmless_at_commit, is_los
 use super::flush;
 use super::judge::judge;
 use super::link::Server;
-use super::load::load;
+use super::load::{First, load};
 use super::migrate::LOCKS;
 use super::session::{Call, Session};
-use super::state::Fault;
+use super::state::{Fault, State};
 use crate::busy::Busy;
 
 /// The most batches that wait; more are turned away at once.
@@ -32,6 +32,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// How long batches that must go one by one may take together; the rest is turned away.
 const REPLAY: Duration = Duration::from_secs(20);
+
+/// For how many groups it is looked first, once writing first was no good: whoever repeats a request does it again.
+const WARY: u32 = 64;
 
 /// How often a transaction is done again that met another node's.
 const TRIES: u32 = 5;
@@ -54,7 +57,7 @@ impl Writer {
     pub(super) fn start(server: Arc<Server>, first: Connection) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let busy = Busy::new();
-        tokio::spawn(Loop { server, connection: Some(first), busy: Arc::clone(&busy) }.run(jobs));
+        tokio::spawn(Loop { server, connection: Some(first), busy: Arc::clone(&busy), wary: 0 }.run(jobs));
         Self { queue, busy }
     }
 
@@ -106,6 +109,8 @@ impl Connection {
 enum Failure {
     /// It was certainly not: a statement failed.
     RolledBack(Error),
+    /// It was not: something is refused, and what else speaks against it was not looked at.
+    Unsure,
     /// It was certainly not: the server can't be reached.
     Unreachable(String),
     /// Nobody knows.
@@ -116,6 +121,8 @@ struct Loop {
     server: Arc<Server>,
     connection: Option<Connection>,
     busy: Arc<Busy>,
+    /// For how many groups more it is looked first.
+    wary: u32,
 }
 
 impl Loop {
@@ -148,13 +155,20 @@ impl Loop {
     /// Commits a group together, or else each batch by itself.
     async fn commit(&mut self, batches: &[Batch]) -> Vec<Outcome> {
         let all: Vec<&Batch> = batches.iter().collect();
+        let mut first = if self.wary == 0 { First::Write } else { First::Look };
+        self.wary = self.wary.saturating_sub(1);
         let mut tries = 1;
         loop {
-            return match self.attempt(&all).await {
+            return match self.attempt(&all, first).await {
                 Ok(outcomes) => outcomes,
-                // What another node was faster with is seen now, and judged.
+                // What was there, or what another node was faster with, is seen now, and judged.
                 Err(Failure::RolledBack(error)) if is_race(&error) && tries < TRIES => {
+                    (first, self.wary) = (First::Look, WARY);
                     tries += 1;
+                    continue;
+                }
+                Err(Failure::Unsure) => {
+                    (first, self.wary) = (First::Look, WARY);
                     continue;
                 }
                 Err(Failure::RolledBack(error)) if all.len() > 1 || is_contention(&error) => {
@@ -182,7 +196,7 @@ impl Loop {
     async fn alone(&mut self, batch: &Batch, end: Instant) -> Outcome {
         let mut tries = 1;
         loop {
-            match self.attempt(&[batch]).await {
+            match self.attempt(&[batch], First::Look).await {
                 Ok(mut outcomes) => return outcomes.remove(0),
                 Err(Failure::RolledBack(error))
                     if is_contention(&error) && tries < TRIES && Instant::now() < end =>
@@ -195,23 +209,23 @@ impl Loop {
     }
 
     /// One transaction for these batches. A connection that was lost while nobody used it is made again.
-    async fn attempt(&mut self, batches: &[&Batch]) -> Result<Vec<Outcome>, Failure> {
+    async fn attempt(&mut self, batches: &[&Batch], first: First) -> Result<Vec<Outcome>, Failure> {
         let is_fresh = self.connection.is_none();
-        let outcome = self.try_once(batches).await;
+        let outcome = self.try_once(batches, first).await;
         match outcome {
-            Err(Failure::Unreachable(_)) if !is_fresh => self.try_once(batches).await,
+            Err(Failure::Unreachable(_)) if !is_fresh => self.try_once(batches, first).await,
             outcome => outcome,
         }
     }
 
-    async fn try_once(&mut self, batches: &[&Batch]) -> Result<Vec<Outcome>, Failure> {
+    async fn try_once(&mut self, batches: &[&Batch], first: First) -> Result<Vec<Outcome>, Failure> {
         // Taken out: a connection that fails, or whose answer never comes, is never used again.
         let connection = match self.connection.take().filter(|connection| !connection.session.is_closed()) {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        let outcome = transact(&connection, batches).await;
-        if matches!(outcome, Ok(_) | Err(Failure::RolledBack(_))) {
+        let outcome = transact(&connection, batches, first).await;
+        if matches!(outcome, Ok(_) | Err(Failure::RolledBack(_) | Failure::Unsure)) {
             self.connection = Some(connection);
         }
         outcome
@@ -223,24 +237,17 @@ impl Loop {
     }
 }
 
-async fn transact(connection: &Connection, batches: &[&Batch]) -> Result<Vec<Outcome>, Failure> {
+async fn transact(connection: &Connection, batches: &[&Batch], first: First) -> Result<Vec<Outcome>, Failure> {
     let session = &connection.session;
-    let loaded = timeout(LIMIT, load(session, batches)).await;
+    let loaded = timeout(LIMIT, load(session, batches, first)).await;
     let mut state = match loaded {
         Ok(Ok(state)) => state,
         Ok(Err(error)) => return Err(roll_back(session, error).await),
         Err(_) => return Err(Failure::Unreachable("no answer in time".into())),
     };
-    let mut outcomes: Vec<Outcome> = vec![];
-    for batch in batches {
-        outcomes.push(match judge(&state, batch) {
-            Ok(ledger) => {
-                state.apply(batch, &ledger);
-                Ok(Committed { stock: ledger.stock })
-            }
-            Err(Fault::Refused(refusal)) => Err(CommitError::Refused(refusal)),
-            Err(Fault::Failed(error)) => Err(error.into()),
-        });
+    let outcomes = judge_all(&mut state, batches);
+    if first == First::Write && outcomes.iter().any(Result::is_err) {
+        return Err(withdraw(session).await);
     }
     let mut calls = flush::calls(&state, connection.node);
     let is_empty = calls.is_empty();
@@ -251,6 +258,22 @@ async fn transact(connection: &Connection, batches: &[&Batch]) -> Result<Vec<Out
         Err(_) if is_empty => Err(Failure::Unreachable("no answer in time".into())),
         Err(_) => Err(Failure::Unknown("no answer to COMMIT in time".into())),
     }
+}
+
+/// Applies the batches that nothing speaks against, each on what the ones before it have left.
+fn judge_all<'a>(state: &mut State<'a>, batches: &[&'a Batch]) -> Vec<Outcome> {
+    let mut outcomes = Vec::with_capacity(batches.len());
+    for batch in batches {
+        outcomes.push(match judge(state, batch) {
+            Ok(ledger) => {
+                state.apply(batch, &ledger);
+                Ok(Committed { stock: ledger.stock })
+            }
+            Err(Fault::Refused(refusal)) => Err(CommitError::Refused(refusal)),
+            Err(Fault::Failed(error)) => Err(error.into()),
+        });
+    }
+    outcomes
 }
 
 /// What the answers to the writes and to COMMIT, the last one, mean.
@@ -270,6 +293,15 @@ fn settle<T>(answers: Vec<Result<T, Error>>) -> Result<(), Failure> {
         });
     }
     Ok(())
+}
+
+/// Ends a transaction of which nothing was written, to begin it again.
+async fn withdraw(session: &Session) -> Failure {
+    match timeout(LIMIT, session.script("ROLLBACK")).await {
+        Ok(Ok(())) => Failure::Unsure,
+        Ok(Err(error)) => Failure::Unreachable(explain(&error)),
+        Err(_) => Failure::Unreachable("no answer in time".into()),
+    }
 }
 
 /// Ends a transaction of which COMMIT was not sent.
@@ -292,6 +324,7 @@ fn outcome(failure: Failure) -> CommitError {
             tracing::error!(error = explain(&error), "the storage failed");
             failed(&error).into()
         }
+        Failure::Unsure => StoreError::Broken("what was looked at first is unsure".into()).into(),
         Failure::Unreachable(why) => {
             tracing::warn!(why, "the storage can't be reached");
             StoreError::Unavailable(why).into()
