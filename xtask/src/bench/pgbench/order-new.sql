@@ -4,17 +4,10 @@
 \set node 1000 + :client_id
 \set sku random(1, 1000)
 
-SELECT t.id, t.version, t.created, t.updated, t.parent, t.active, NULL, t.body::text
-FROM skus AS t WHERE t.id = ANY(ARRAY[nth(:sku)]);
-SELECT t.id, t.version, t.created, t.updated, t.active, NULL, NULL, t.body::text
-FROM products AS t WHERE t.id = ANY(ARRAY[:product::uuid]);
-
 \startpipeline
 BEGIN;
-SELECT id, version, status, email, NULL FROM orders WHERE id = ANY(ARRAY[nth(:id)]) ORDER BY id FOR UPDATE;
-SELECT principal, method, key, answer IS NOT NULL FROM keys
-WHERE principal = 'pgbench' AND method = 'New' AND key = nth(:id)::text FOR UPDATE;
-SELECT id FROM operations WHERE id = ANY(ARRAY[nth(:id)]);
+SELECT id, version, active, NULL, NULL FROM products WHERE id = ANY(ARRAY[:product::uuid]) ORDER BY id FOR SHARE;
+SELECT id, version, parent, active, NULL FROM skus WHERE id = ANY(ARRAY[nth(:sku)]) ORDER BY id FOR SHARE;
 \endpipeline
 
 \startpipeline

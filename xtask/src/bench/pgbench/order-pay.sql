@@ -11,25 +11,13 @@ SELECT fingerprint, attempt, answer, on_hand, reserved, stock FROM keys
 WHERE principal = 'pgbench' AND method = 'Pay' AND key = nth(:id)::text;
 SELECT t.id, t.version, t.created, t.updated, t.status, t.email, NULL, t.body::text
 FROM orders AS t WHERE t.id = ANY(ARRAY[nth(:order)]);
-SELECT t.id, t.version, t.created, t.updated, t.parent, t.active, NULL, t.body::text
-FROM skus AS t WHERE t.id = ANY(ARRAY[nth(:sku)]);
-SELECT t.id, t.version, t.created, t.updated, t.active, NULL, NULL, t.body::text
-FROM products AS t WHERE t.id = ANY(ARRAY[:product::uuid]);
 
 \startpipeline
 BEGIN;
 SELECT id, version, status, email, NULL FROM orders WHERE id = ANY(ARRAY[nth(:order)]) ORDER BY id FOR UPDATE;
-SELECT id, version, order_id, status, NULL FROM charges WHERE id = ANY(ARRAY[nth(:id)]) ORDER BY id FOR UPDATE;
-SELECT id, version, subject, due, concern FROM attempts WHERE id = ANY(ARRAY[nth(:id)]) ORDER BY id FOR UPDATE;
 SELECT id, version, active, NULL, NULL FROM products WHERE id = ANY(ARRAY[:product::uuid]) ORDER BY id FOR SHARE;
 SELECT id, version, parent, active, NULL FROM skus WHERE id = ANY(ARRAY[nth(:sku)]) ORDER BY id FOR SHARE;
 SELECT sku, on_hand, reserved, version FROM stock WHERE sku = ANY(ARRAY[nth(:sku)]) ORDER BY sku FOR UPDATE;
-SELECT principal, method, key, answer IS NOT NULL FROM keys
-WHERE principal = 'pgbench' AND method = 'Pay' AND key = nth(:id)::text FOR UPDATE;
-SELECT id FROM operations WHERE id = ANY(ARRAY[nth(:id)]);
-SELECT reference, sku, step FROM movements
-WHERE reference = nth(:id) AND sku = nth(:sku) AND step = 1 AND reference IS NOT NULL AND step IS NOT NULL;
-SELECT subject, id FROM attempts WHERE due IS NOT NULL AND subject = ANY(ARRAY[nth(:order)]);
 \endpipeline
 
 \startpipeline
@@ -64,9 +52,6 @@ SELECT id, version, subject, due, concern FROM attempts WHERE id = ANY(ARRAY[nth
 SELECT sku, on_hand, reserved, version FROM stock WHERE sku = ANY(ARRAY[nth(:sku)]) ORDER BY sku FOR UPDATE;
 SELECT principal, method, key, answer IS NOT NULL FROM keys
 WHERE principal = 'pgbench' AND method = 'Pay' AND key = nth(:id)::text FOR UPDATE;
-SELECT id FROM operations WHERE id = ANY(ARRAY[nth(:second)]);
-SELECT reference, sku, step FROM movements
-WHERE reference = nth(:id) AND sku = nth(:sku) AND step = 2 AND reference IS NOT NULL AND step IS NOT NULL;
 \endpipeline
 
 \startpipeline
