@@ -1,6 +1,9 @@
 //! Reading single things.
 
-use digota_core::port::store::{Condition, Keys, Kind, Query, Record, Refusal, Write};
+use std::sync::Arc;
+
+use digota_core::port::store::{Condition, Keys, Kind, Query, Record, Refusal, Remembered, Write};
+use uuid::Uuid;
 
 use super::Bed;
 use super::drive::{all, exactly, find, ids, page, put, refused, stock, total};
@@ -59,9 +62,13 @@ pub(super) async fn a_record_comes_back_as_written(bed: Bed) {
 /// of it, and is asked in turn.
 pub(super) async fn what_may_be_old_is_found_out(bed: Bed) {
     let store = bed.open().await;
+    let ask = async |kind: Kind, ids: &[Uuid]| {
+        let found = store.recent(kind, ids).await.expect("a store can be read");
+        let record = |found: Option<Arc<Remembered>>| found.map(|found| Record::clone(&found));
+        found.into_iter().map(record).collect::<Vec<_>>()
+    };
     let recent = async |record: &Record| {
-        let found = store.recent(record.keys.kind(), &[record.id]).await.expect("a store can be read");
-        found.into_iter().next().expect("one answer per id")
+        ask(record.keys.kind(), &[record.id]).await.into_iter().next().expect("one answer per id")
     };
     let checked = async |found: &Record| {
         store.commit(batch([check(found.keys.kind(), found.id, Some(found.version))])).await
@@ -104,10 +111,12 @@ pub(super) async fn what_may_be_old_is_found_out(bed: Bed) {
     let (known, unknown) = (product(true), id());
     put(&store, [insert(&known)]).await;
     let asked = [known.id, unknown, known.id];
-    let found = store.recent(Kind::Product, &asked).await.expect("a store can be read");
-    assert_eq!(found, [Some(known.clone()), None, Some(known.clone())], "one answer per id asked");
-    let found = store.recent(Kind::Sku, &[known.id]).await.expect("a store can be read");
-    assert_eq!(found, [None], "a product is no SKU");
+    assert_eq!(
+        ask(Kind::Product, &asked).await,
+        [Some(known.clone()), None, Some(known.clone())],
+        "one answer per id asked"
+    );
+    assert_eq!(ask(Kind::Sku, &[known.id]).await, [None], "a product is no SKU");
 }
 
 pub(super) async fn a_commit_is_seen_by_the_next_read(bed: Bed) {

@@ -1,13 +1,14 @@
 //! A store that keeps every promise but one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use digota_core::event::Event;
 use digota_core::port::Store;
 use digota_core::port::store::{
     Batch, Change, CommitError, Committed, Condition, Horizon, KeyEntry, KeyScope, Keys, Kind, Mark, Page,
-    Query, Record, Refusal, Resolution, StoreError, Total, Write,
+    Query, Record, Refusal, Remembered, Resolution, StoreError, Total, Write,
 };
 use digota_core::stock::{Movement, Stock};
 use digota_core::testing::store::MemoryStore;
@@ -285,7 +286,7 @@ impl Store for Faulty {
     }
 
     /// The fault: what was read once is believed for ever.
-    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
+    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Arc<Remembered>>>, StoreError> {
         let mut found = self.get(kind, ids).await?;
         if self.has(Fault::BelievesOnAndOn) {
             let believed = &mut self.notes.lock().await.believed;
@@ -293,7 +294,7 @@ impl Store for Faulty {
                 *record = believed.entry(record.id).or_insert_with(|| record.clone()).clone();
             }
         }
-        Ok(found)
+        Ok(Remembered::each(found))
     }
 
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {

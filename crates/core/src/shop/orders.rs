@@ -1,10 +1,11 @@
 //! Orders: make, read, list, send, give up. Paying is in [`super::checkout`], returning in [`super::returns`].
 
+use std::sync::Arc;
 use uuid::Uuid;
 
 use super::changes::Changes;
 use super::keys::{insist, write_once};
-use super::records::{Age, decode_each};
+use super::records::{Age, decode};
 use super::{Shop, Terms};
 use crate::error::{Error, Reason, Refused, Result, in_progress};
 use crate::id::{OrderId, SkuId};
@@ -12,7 +13,7 @@ use crate::order::status::Move;
 use crate::order::{Draft, Order, OrderStatus, Shipping};
 use crate::page::{Listed, Request};
 use crate::payment::Charge;
-use crate::port::store::{Keys, Kind, Record};
+use crate::port::store::{Keys, Kind, Remembered};
 use crate::sku::Sku;
 use crate::text::{LINE_MAX, NAME_MAX, valid};
 
@@ -21,7 +22,7 @@ impl Shop {
     pub async fn new_order(&self, draft: Draft, terms: &Terms) -> Result<Order> {
         valid(|all| draft.check(all))?;
         write_once!(self, terms, |changes| {
-            let price = |skus: &[Sku]| draft.price(&skus.iter().map(|sku| (sku.id, sku)).collect());
+            let price = |skus: &[Arc<Sku>]| draft.price(&skus.iter().map(|sku| (sku.id, &**sku)).collect());
             let (on_sale, priced) = self.skus_on_sale(&draft.skus(), price).await?;
             // Where nobody else writes they are of now; and what is changed from now on is too late for this order.
             if !self.store.exclusive() {
@@ -127,7 +128,7 @@ impl Shop {
     pub(super) async fn skus_on_sale<T>(
         &self,
         ids: &[SkuId],
-        make: impl Fn(&[Sku]) -> Result<T>,
+        make: impl Fn(&[Arc<Sku>]) -> Result<T>,
     ) -> Result<(OnSale, T)> {
         let made = |on_sale: OnSale| make(&on_sale.skus).map(|made| (on_sale, made));
         match self.goods(ids, Age::Recent).await.and_then(made) {
@@ -139,17 +140,18 @@ impl Shop {
 
     async fn goods(&self, ids: &[SkuId], age: Age) -> Result<OnSale> {
         let raw: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-        let found = decode_each::<Sku>(&self.records(Kind::Sku, &raw, age).await?)?;
+        let found = self.records(Kind::Sku, &raw, age).await?;
         let mut skus = Vec::with_capacity(ids.len());
-        for (id, sku) in raw.iter().zip(found) {
-            skus.push(sku.ok_or_else(|| Error::not_found(Kind::Sku, *id))?);
+        for (id, record) in raw.iter().zip(found) {
+            let record = record.ok_or_else(|| Error::not_found(Kind::Sku, *id))?;
+            skus.push(record.document(decode::<Sku>)?);
         }
         let mut parents: Vec<Uuid> = skus.iter().map(|sku| sku.details.parent.0).collect();
         parents.sort_unstable();
         parents.dedup();
         // Whether a product is on sale is one of its keys: its document need not be read.
         let products = self.records(Kind::Product, &parents, age).await?;
-        let products: Vec<Record> = products.into_iter().flatten().collect();
+        let products: Vec<_> = products.into_iter().flatten().collect();
         let on_sale = |id: Uuid| {
             products.iter().any(|product| product.id == id && product.keys == Keys::Product { active: true })
         };
@@ -163,9 +165,9 @@ impl Shop {
 /// SKUs that can be bought.
 pub(super) struct OnSale {
     /// The SKUs, in the order of their ids.
-    pub(super) skus: Vec<Sku>,
+    pub(super) skus: Vec<Arc<Sku>>,
     /// The records of their products.
-    products: Vec<Record>,
+    products: Vec<Arc<Remembered>>,
 }
 
 impl OnSale {
@@ -174,7 +176,7 @@ impl OnSale {
         for product in &self.products {
             changes.check(Kind::Product, product.id, Some(product.version));
         }
-        self.skus.iter().for_each(|sku| changes.unchanged(sku));
+        self.skus.iter().for_each(|sku| changes.unchanged(&**sku));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The nouns as the store keeps them: JSON documents with keys and a version.
 
+use std::sync::Arc;
 use std::task::Poll;
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ use super::summary::{self, json};
 use crate::error::{Error, Result};
 use crate::order::Order;
 use crate::payment::{Attempt, Charge};
-use crate::port::store::{Keys, Kind, Record};
+use crate::port::store::{Keys, Kind, Record, Remembered};
 use crate::product::Product;
 use crate::sku::Sku;
 use crate::time::Timestamp;
@@ -109,11 +110,6 @@ pub(super) fn decode<T: Document>(record: &Record) -> Result<T> {
         .map_err(|error| Error::internal(format!("{} {} can't be read: {error}", T::KIND.name(), record.id)))
 }
 
-/// Reads those that are there.
-pub(super) fn decode_each<T: Document>(records: &[Option<Record>]) -> Result<Vec<Option<T>>> {
-    records.iter().map(|record| record.as_ref().map(decode).transpose()).collect()
-}
-
 /// How old what is read may be.
 #[derive(Clone, Copy)]
 pub(super) enum Age {
@@ -171,14 +167,22 @@ impl Shop {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        decode_each(&self.store.get(T::KIND, ids).await?)
+        let records = self.store.get(T::KIND, ids).await?;
+        records.iter().map(|record| record.as_ref().map(decode).transpose()).collect()
     }
 
     /// The records with these ids, in that order.
-    pub(super) async fn records(&self, kind: Kind, ids: &[Uuid], age: Age) -> Result<Vec<Option<Record>>> {
+    pub(super) async fn records(
+        &self,
+        kind: Kind,
+        ids: &[Uuid],
+        age: Age,
+    ) -> Result<Vec<Option<Arc<Remembered>>>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         Ok(match age {
-            _ if ids.is_empty() => Vec::new(),
-            Age::Now => self.store.get(kind, ids).await?,
+            Age::Now => Remembered::each(self.store.get(kind, ids).await?),
             Age::Recent => self.store.recent(kind, ids).await?,
         })
     }

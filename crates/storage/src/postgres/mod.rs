@@ -18,8 +18,7 @@ use digota_core::event::Event;
 use digota_core::port::Store;
 use digota_core::port::store::{
     Batch, CommitError, Committed, Condition, Horizon, KeyEntry, KeyScope, Kind, Load, Page, Query, Record, Resolution,
-    StoreError, Total,
-};
+    StoreError, Total, Remembered};
 use digota_core::stock::{Movement, Stock};
 use digota_core::time::Timestamp;
 use uuid::Uuid;
@@ -132,14 +131,14 @@ impl Store for Postgres {
         self.desk.get(kind, ids).await
     }
 
-    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
+    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Arc<Remembered>>>, StoreError> {
         if !recent::is_kept(kind) {
-            return self.get(kind, ids).await;
+            return Ok(Remembered::each(self.get(kind, ids).await?));
         }
         match self.recent.known(kind, ids) {
             Ok(known) => Ok(known),
             Err(turn) => {
-                let read = self.get(kind, ids).await?;
+                let read = Remembered::each(self.get(kind, ids).await?);
                 self.recent.keep(turn, read.iter().flatten());
                 Ok(read)
             }

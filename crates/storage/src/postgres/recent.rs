@@ -4,9 +4,9 @@
 //! refused for is not believed again. Stock is not among them, so that a sale takes nothing out.
 
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use digota_core::port::store::{Batch, CommitError, Kind, Record, Write};
+use digota_core::port::store::{Batch, CommitError, Kind, Remembered, Write};
 use lru::LruCache;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ const BODY_MAX: usize = 4096;
 pub(super) struct Recent(Mutex<State>);
 
 struct State {
-    records: LruCache<(Kind, Uuid), Record>,
+    records: LruCache<(Kind, Uuid), Arc<Remembered>>,
     /// Rises whenever something is forgotten.
     turn: u64,
 }
@@ -35,12 +35,12 @@ impl Recent {
     }
 
     /// These records, if all are known.
-    pub(super) fn known(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, Turn> {
+    pub(super) fn known(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Arc<Remembered>>>, Turn> {
         let mut state = self.state();
         let mut known = Vec::with_capacity(ids.len());
         for id in ids {
             match state.records.get(&(kind, *id)) {
-                Some(record) => known.push(Some(record.clone())),
+                Some(record) => known.push(Some(Arc::clone(record))),
                 None => return Err(Turn(state.turn)),
             }
         }
@@ -48,13 +48,13 @@ impl Recent {
     }
 
     /// Keeps what was read, unless something was forgotten since the read began: it may be just that.
-    pub(super) fn keep<'a>(&self, turn: Turn, read: impl Iterator<Item = &'a Record>) {
+    pub(super) fn keep<'a>(&self, turn: Turn, read: impl Iterator<Item = &'a Arc<Remembered>>) {
         let mut state = self.state();
         if state.turn != turn.0 {
             return;
         }
         for record in read.filter(|record| record.body.len() <= BODY_MAX) {
-            state.records.put((record.keys.kind(), record.id), record.clone());
+            state.records.put((record.keys.kind(), record.id), Arc::clone(record));
         }
     }
 
@@ -114,20 +114,20 @@ impl Mentioned {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use digota_core::port::store::{Keys, Refusal};
+    use digota_core::port::store::{Keys, Record, Refusal};
     use digota_core::time::Timestamp;
 
-    fn product(id: u128, version: u64) -> Record {
+    fn product(id: u128, version: u64) -> Arc<Remembered> {
         let (id, at) = (Uuid::from_u128(id), Timestamp(1));
         let keys = Keys::Product { active: true };
-        Record { id, version, created: at, updated: at, keys, body: "{}".into() }
+        Arc::new(Record { id, version, created: at, updated: at, keys, body: "{}".into() }.into())
     }
 
-    fn known(recent: &Recent, record: &Record) -> Option<u64> {
+    fn known(recent: &Recent, record: &Remembered) -> Option<u64> {
         recent.known(Kind::Product, &[record.id]).ok()?.pop()?.map(|record| record.version)
     }
 
-    fn keep(recent: &Recent, records: &[&Record]) {
+    fn keep(recent: &Recent, records: &[&Arc<Remembered>]) {
         let turn = recent.known(Kind::Product, &[Uuid::max()]).expect_err("nobody has this id");
         recent.keep(turn, records.iter().copied());
     }
@@ -136,7 +136,7 @@ mod tests {
         Mentioned::in_batch(&Batch { operation: Uuid::nil(), at: Timestamp(1), writes: vec![write] })
     }
 
-    fn check(record: &Record) -> Write {
+    fn check(record: &Remembered) -> Write {
         Write::Check { kind: Kind::Product, id: record.id, version: Some(record.version) }
     }
 
@@ -146,7 +146,7 @@ mod tests {
         let (old, other) = (product(1, 1), product(2, 1));
         keep(&recent, &[&old, &other]);
         assert_eq!(known(&recent, &old), Some(1));
-        let change = mentioned(Write::Replace { record: product(1, 2), was: old.keys.clone() });
+        let change = mentioned(Write::Replace { record: Record::clone(&product(1, 2)), was: old.keys.clone() });
         change.learn(&Ok(()), &recent);
         assert_eq!((known(&recent, &old), known(&recent, &other)), (None, Some(1)));
     }

@@ -20,7 +20,7 @@ use digota_core::event::Event;
 use digota_core::port::Store;
 use digota_core::port::store::{
     Batch, CommitError, Committed, Condition, Horizon, KeyEntry, KeyScope, Kind, Load, Page, Query, Record,
-    Resolution, StoreError, Total,
+    Remembered, Resolution, StoreError, Total,
 };
 use digota_core::stock::{Movement, Stock};
 use digota_core::time::Timestamp;
@@ -109,6 +109,27 @@ impl Sqlite {
         Ok(Self { readers, writer: None, recent: None, _hold: None })
     }
 
+    /// What remembers records of this kind.
+    fn remembers(&self, kind: Kind) -> Option<&Recent> {
+        self.recent.as_deref().filter(|_| recent::is_kept(kind))
+    }
+
+    fn remembered(
+        &self,
+        recent: &Recent,
+        kind: Kind,
+        ids: &[Uuid],
+    ) -> Result<Vec<Option<Arc<Remembered>>>, StoreError> {
+        self.readers.check()?;
+        let (known, turn) = recent.known(kind, ids);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let found = Remembered::each(self.readers.short(|connection| point::get(connection, kind, ids))?);
+        recent.keep(turn, found.iter().flatten());
+        Ok(found)
+    }
+
     async fn write(&self, work: Work) -> Result<Done, CommitError> {
         match &self.writer {
             Some(writer) => writer.run(work).await,
@@ -120,16 +141,20 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn get(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
-        let read = || self.readers.short(|connection| point::get(connection, kind, ids));
-        let Some(recent) = self.recent.as_ref().filter(|_| recent::is_kept(kind)) else { return read() };
-        self.readers.check()?;
-        let (known, turn) = recent.known(kind, ids);
-        if let Some(known) = known {
-            return Ok(known);
+        match self.remembers(kind) {
+            Some(recent) => {
+                let found = self.remembered(recent, kind, ids)?;
+                Ok(found.iter().map(|record| record.as_deref().map(|record| Record::clone(record))).collect())
+            }
+            None => self.readers.short(|connection| point::get(connection, kind, ids)),
         }
-        let found = read()?;
-        recent.keep(turn, found.iter().flatten());
-        Ok(found)
+    }
+
+    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Arc<Remembered>>>, StoreError> {
+        match self.remembers(kind) {
+            Some(recent) => self.remembered(recent, kind, ids),
+            None => Ok(Remembered::each(self.get(kind, ids).await?)),
+        }
     }
 
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {
@@ -158,13 +183,14 @@ impl Store for Sqlite {
             let stock = self.readers.short(|connection| group::stored_stock(connection, sku))?;
             // One moment: the record was the same when the stock was read.
             if recent.is_still(turn) {
-                return Ok(Some((record, stock)));
+                return Ok(Some((Record::clone(&record), stock)));
             }
             return read();
         }
-        let found = read()?;
-        recent.keep(turn, found.iter().map(|(record, _)| record));
-        Ok(found)
+        let Some((record, stock)) = read()? else { return Ok(None) };
+        let remembered = Arc::new(record.into());
+        recent.keep(turn, [&remembered].into_iter());
+        Ok(Some((Record::clone(&remembered), stock)))
     }
 
     async fn movements(&self, sku: Uuid, after: u64, limit: u32) -> Result<Vec<(u64, Movement)>, StoreError> {

@@ -4,9 +4,9 @@
 //! commit changes before the commit can be seen. Stock is not among them, so that a sale takes nothing out.
 
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use digota_core::port::store::{Kind, Record, Write};
+use digota_core::port::store::{Kind, Remembered, Write};
 use lru::LruCache;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ const BODY_MAX: usize = 4096;
 pub(super) struct Recent(Mutex<State>);
 
 struct State {
-    records: LruCache<Uuid, Record>,
+    records: LruCache<Uuid, Arc<Remembered>>,
     /// Rises before and after each commit that changes records of these kinds: odd while one is under way.
     turn: u64,
 }
@@ -35,7 +35,7 @@ impl Recent {
     }
 
     /// These records, if all are known, and in any case between which commits that was.
-    pub(super) fn known(&self, kind: Kind, ids: &[Uuid]) -> (Option<Vec<Option<Record>>>, Turn) {
+    pub(super) fn known(&self, kind: Kind, ids: &[Uuid]) -> (Option<Vec<Option<Arc<Remembered>>>>, Turn) {
         let mut state = self.state();
         let turn = Turn(state.turn);
         let mut one = |id: &Uuid| state.records.get(id).filter(|found| found.keys.kind() == kind).cloned();
@@ -48,13 +48,13 @@ impl Recent {
     }
 
     /// Keeps what was read, unless a commit may have changed it since the read began.
-    pub(super) fn keep<'a>(&self, turn: Turn, read: impl Iterator<Item = &'a Record>) {
+    pub(super) fn keep<'a>(&self, turn: Turn, read: impl Iterator<Item = &'a Arc<Remembered>>) {
         let mut state = self.state();
         if state.turn != turn.0 || turn.0 % 2 == 1 {
             return;
         }
         for record in read.filter(|record| record.body.len() <= BODY_MAX) {
-            state.records.put(record.id, record.clone());
+            state.records.put(record.id, Arc::clone(record));
         }
     }
 
@@ -100,16 +100,16 @@ impl Drop for Changing<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use digota_core::port::store::Keys;
+    use digota_core::port::store::{Keys, Record};
     use digota_core::time::Timestamp;
 
-    fn product(id: u128, version: u64) -> Record {
+    fn product(id: u128, version: u64) -> Arc<Remembered> {
         let (id, at) = (Uuid::from_u128(id), Timestamp(1));
         let keys = Keys::Product { active: true };
-        Record { id, version, created: at, updated: at, keys, body: "{}".into() }
+        Arc::new(Record { id, version, created: at, updated: at, keys, body: "{}".into() }.into())
     }
 
-    fn known(recent: &Recent, record: &Record) -> Option<u64> {
+    fn known(recent: &Recent, record: &Remembered) -> Option<u64> {
         let (found, _) = recent.known(Kind::Product, &[record.id]);
         found?.pop().flatten().map(|record| record.version)
     }
@@ -126,7 +126,7 @@ mod tests {
         let (_, turn) = recent.known(Kind::Product, &[old.id]);
         recent.keep(turn, [&old, &other].into_iter());
         assert_eq!(known(&recent, &old), Some(1));
-        drop(recent.begin(replacing(product(1, 2)).iter()));
+        drop(recent.begin(replacing(Record::clone(&product(1, 2))).iter()));
         assert_eq!((known(&recent, &old), known(&recent, &other)), (None, Some(1)));
     }
 
@@ -135,7 +135,7 @@ mod tests {
         let recent = Recent::new();
         let old = product(1, 1);
         let (_, before) = recent.known(Kind::Product, &[old.id]);
-        let change = recent.begin(replacing(product(1, 2)).iter());
+        let change = recent.begin(replacing(Record::clone(&product(1, 2))).iter());
         let (_, during) = recent.known(Kind::Product, &[old.id]);
         for turn in [before, during] {
             recent.keep(turn, [&old].into_iter());

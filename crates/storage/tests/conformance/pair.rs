@@ -8,7 +8,7 @@ use digota_core::event::Event;
 use digota_core::port::Store;
 use digota_core::port::store::{
     Batch, CommitError, Committed, Condition, Horizon, KeyEntry, KeyScope, Kind, Page, Query, Record,
-    Resolution, StoreError, Total,
+    Remembered, Resolution, StoreError, Total,
 };
 use digota_core::stock::{Movement, Stock};
 use digota_core::time::Timestamp;
@@ -37,7 +37,7 @@ impl Store for Pair {
     }
 
     /// From the node of the call that follows: what may be old is for a batch of the same node.
-    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
+    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Arc<Remembered>>>, StoreError> {
         self.nodes[self.calls.load(Ordering::Relaxed) % 2].recent(kind, ids).await
     }
 

@@ -9,12 +9,16 @@ mod load;
 mod query;
 mod record;
 mod refusal;
+mod remembered;
 
 pub use batch::{Batch, Change, Committed, Horizon, KeyEntry, KeyScope, Write};
 pub use load::Load;
 pub use query::{Condition, Mark, Order, PAGE_BYTES, Page, Query, SCAN_BUDGET, Total};
 pub use record::{Concern, Keys, Kind, Record};
 pub use refusal::{CommitError, Refusal, Resolution, StoreError};
+pub use remembered::Remembered;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -87,8 +91,8 @@ pub trait Store: Send + Sync {
 
     /// The same for what goes into a batch that checks it: perhaps as they were before others, on other nodes, changed them. For
     /// what is read again and again and hardly ever changed, which a store may keep in memory.
-    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
-        self.get(kind, ids).await
+    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Arc<Remembered>>>, StoreError> {
+        Ok(Remembered::each(self.get(kind, ids).await?))
     }
 
     /// One page of a list.

@@ -1,6 +1,7 @@
 //! A store that fails as a script says: for tests of what relies on one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use crate::event::Event;
 use crate::port::Store;
 use crate::port::store::{
     Batch, CommitError, Committed, Condition, Horizon, KeyEntry, KeyScope, Kind, Page, Query, Record,
-    Resolution, StoreError, Total,
+    Remembered, Resolution, StoreError, Total,
 };
 use crate::stock::{Movement, Stock};
 use crate::testing::chance::scatter;
@@ -119,7 +120,7 @@ impl<S: Store> Store for Flaky<S> {
         self.up()?.get(kind, ids).await
     }
 
-    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
+    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Arc<Remembered>>>, StoreError> {
         self.up()?.recent(kind, ids).await
     }
 

@@ -9,7 +9,7 @@ use digota_core::event::Event;
 use digota_core::port::Store;
 use digota_core::port::store::{
     Batch, CommitError, Committed, Condition, Horizon, KeyEntry, KeyScope, Kind, Page, Query, Record,
-    Resolution, StoreError, Total,
+    Remembered, Resolution, StoreError, Total,
 };
 use digota_core::stock::{Movement, Stock};
 use digota_core::testing::clock::ManualClock;
@@ -59,7 +59,7 @@ impl Store for SlowStore {
     }
 
     /// As old as it may be: what was read once is believed until a batch is refused.
-    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Record>>, StoreError> {
+    async fn recent(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Option<Arc<Remembered>>>, StoreError> {
         let mut found = self.get(kind, ids).await?;
         if self.shared {
             let mut believed = self.believed.lock().unwrap();
@@ -71,7 +71,7 @@ impl Store for SlowStore {
                 }
             }
         }
-        Ok(found)
+        Ok(Remembered::each(found))
     }
 
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {
