@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::session::Call;
 use super::state::{KeyState, Shelf, State};
-use super::table::{Documents, Params, columns, table};
+use super::table::{Params, columns, table};
 
 /// The statements that write what changed, in an order in which each finds room: what frees comes before what takes.
 /// None where nothing changed.
@@ -153,7 +153,7 @@ fn keys<'a>(state: &'a State<'_>, calls: &mut Vec<Call<'a>>) {
     }
     if !answered.is_empty() {
         let mut params = scopes(&answered.iter().map(|(scope, _)| *scope).collect::<Vec<_>>());
-        params.push(Box::new(Documents::of(answered.iter().map(|(_, answer)| *answer))));
+        params.push(Box::new(answered.iter().map(|(_, answer)| *answer).collect::<Vec<&'a str>>()));
         calls.push(Call::new(
             "UPDATE keys SET answer = v.answer
              FROM (SELECT unnest($1::text[]) AS principal, unnest($2::text[]) AS method, unnest($3::text[]) AS key,
@@ -183,7 +183,7 @@ fn scopes<'a>(scopes: &[&'a KeyScope]) -> Params<'a> {
 fn claim<'a>(rows: &[(&'a KeyScope, &'a KeyEntry, Timestamp)]) -> Call<'a> {
     let mut params = scopes(&rows.iter().map(|(scope, ..)| *scope).collect::<Vec<_>>());
     let fingerprints: Vec<&'a str> = rows.iter().map(|(_, entry, _)| entry.fingerprint.as_str()).collect();
-    let answers = Documents::of_some(rows.iter().map(|(_, entry, _)| entry.answer.as_deref()));
+    let answers: Vec<Option<&'a str>> = rows.iter().map(|(_, entry, _)| entry.answer.as_deref()).collect();
     params.push(Box::new(fingerprints));
     params.push(column(rows, |(_, entry, _)| entry.attempt));
     params.push(Box::new(answers));
@@ -228,7 +228,7 @@ fn events<'a>(state: &'a State<'_>, calls: &mut Vec<Call<'a>>) {
         return;
     }
     let names: Vec<&'a str> = rows.iter().map(|event| event.name.as_str()).collect();
-    let bodies = Documents::of(rows.iter().map(|event| event.body.as_str()));
+    let bodies: Vec<&'a str> = rows.iter().map(|event| event.body.as_str()).collect();
     calls.push(Call::new(
         "WITH head AS (
              UPDATE event_head SET position = position + cardinality($1::uuid[])

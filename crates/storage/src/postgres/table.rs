@@ -2,49 +2,13 @@
 
 use std::sync::LazyLock;
 
-use bytes::BytesMut;
 use digota_core::port::store::{Concern, Keys, Kind, Record};
 use digota_core::time::Timestamp;
 use tokio_postgres::Row;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::ToSql;
 
 /// What a statement takes.
 pub(super) type Params<'a> = Vec<Box<dyn ToSql + Sync + Send + 'a>>;
-
-/// A column of documents. Those of a group are much: room is made for all at once, rather than by growing again and again.
-#[derive(Debug)]
-pub(super) struct Documents<T> {
-    rows: Vec<T>,
-    bytes: usize,
-}
-
-impl<'a> Documents<&'a str> {
-    pub(super) fn of(rows: impl Iterator<Item = &'a str>) -> Self {
-        let rows: Vec<&str> = rows.collect();
-        Self { bytes: rows.iter().map(|text| text.len()).sum(), rows }
-    }
-}
-
-impl<'a> Documents<Option<&'a str>> {
-    pub(super) fn of_some(rows: impl Iterator<Item = Option<&'a str>>) -> Self {
-        let rows: Vec<Option<&str>> = rows.collect();
-        Self { bytes: rows.iter().flatten().map(|text| text.len()).sum(), rows }
-    }
-}
-
-impl<T: ToSql + Sync> ToSql for Documents<T> {
-    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        // Some more for their lengths, and for what follows.
-        out.reserve(self.bytes + 64 * self.rows.len() + 1024);
-        self.rows.to_sql(kind, out)
-    }
-
-    fn accepts(kind: &Type) -> bool {
-        <Vec<T> as ToSql>::accepts(kind)
-    }
-
-    to_sql_checked!();
-}
 
 /// A table and its statements. Each works on many rows at once.
 pub(super) struct Table {
@@ -130,7 +94,7 @@ pub(super) fn columns<'a>(kind: Kind, records: &[&'a Record]) -> Params<'a> {
         array(records, |record| record.updated.0),
     ];
     all.extend(key_columns(kind, records));
-    all.push(Box::new(Documents::of(records.iter().map(|record| record.body.as_str()))));
+    all.push(array(records, |record| record.body.as_str()));
     all
 }
 
