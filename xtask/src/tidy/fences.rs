@@ -56,7 +56,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
         ],
     ),
     // The judge of faults reads the database with its own eyes.
-    ("rusqlite", &["digota-storage", "digota-faults"]),
+    ("rusqlite", &["digota-storage", "digota-vfs", "digota-faults"]),
     ("tokio-postgres", &["digota-storage"]),
     ("redis", &["digota-lock"]),
     ("reqwest", &["digota-gateway"]),
