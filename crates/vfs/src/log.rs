@@ -121,17 +121,19 @@ unsafe extern "C" fn write(
     at: sqlite3_int64,
 ) -> c_int {
     let Ok(count) = usize::try_from(length) else { return SQLITE_IOERR };
-    // SAFETY: SQLite's: so many bytes are there to read, and the file is open.
-    let (bytes, pending) = unsafe { (std::slice::from_raw_parts(bytes.cast::<u8>(), count), pending(file)) };
-    if pending.join(at, bytes) {
+    // SAFETY: SQLite's: so many bytes are there to read.
+    let bytes = unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), count) };
+    // SAFETY: the file is open, and what waits is held for this one call.
+    if unsafe { pending(file) }.join(at, bytes) {
         return SQLITE_OK;
     }
-    // SAFETY: the file is open.
-    match unsafe { flush(file) } {
-        SQLITE_OK if pending.join(at, bytes) => SQLITE_OK,
-        SQLITE_OK => SQLITE_NOMEM,
-        failed => failed,
+    // SAFETY: the file is open, and nobody holds what waits.
+    let flushed = unsafe { flush(file) };
+    if flushed != SQLITE_OK {
+        return flushed;
     }
+    // SAFETY: as before. Nothing waits any more, so that there is room.
+    if unsafe { pending(file) }.join(at, bytes) { SQLITE_OK } else { SQLITE_NOMEM }
 }
 
 /// Defines methods that need all that was written to be in the file.

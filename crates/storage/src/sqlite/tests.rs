@@ -35,11 +35,7 @@ async fn a_full_disk_is_named_and_does_not_stop_the_store() {
 #[tokio::test]
 async fn a_batch_that_fails_in_the_database_takes_no_neighbour_with_it() {
     let shop = Shop::new();
-    shop.sabotage(|connection| {
-        let trap = "CREATE TRIGGER trap BEFORE INSERT ON events WHEN NEW.name = 'trap'
-                    BEGIN SELECT raise(ABORT, 'trapped'); END";
-        connection.execute_batch(trap).expect("a trigger can be made");
-    });
+    shop.sabotage(trap);
     // Held up, the writer finds the others in its queue when it goes on: one group.
     shop.sabotage(|_| std::thread::sleep(Duration::from_millis(200)));
     let batches = (0..9).map(|n| {
@@ -151,11 +147,7 @@ async fn a_row_that_was_changed_by_hand_is_judged_as_it_is() {
 #[tokio::test]
 async fn what_a_group_knew_goes_with_it() {
     let shop = Shop::new();
-    shop.sabotage(|connection| {
-        let trap = "CREATE TRIGGER trap BEFORE INSERT ON events WHEN NEW.name = 'trap'
-                    BEGIN SELECT raise(ABORT, 'trapped'); END";
-        connection.execute_batch(trap).expect("a trigger can be made");
-    });
+    shop.sabotage(trap);
     let first = record(1, 1);
     let trapped = shop.commit([Write::Insert(first.clone()), Write::Append(event("trap"))]).await;
     assert!(matches!(trapped, Err(CommitError::Failed(StoreError::Broken(_)))), "{trapped:?}");
@@ -363,6 +355,13 @@ fn record(status: u8, version: u64) -> Record {
     let keys = Keys::Order { status, email: "ada@example.com".into() };
     let body = format!(r#"{{"note":"{}"}}"#, "x".repeat(200));
     Record { id: id(), version, created: Timestamp(1), updated: Timestamp(1), keys, body }
+}
+
+/// From now on an event of the name `trap` fails in the database.
+fn trap(connection: &Connection) {
+    let trigger = "CREATE TRIGGER trap BEFORE INSERT ON events WHEN NEW.name = 'trap'
+                   BEGIN SELECT raise(ABORT, 'trapped'); END";
+    connection.execute_batch(trigger).expect("a trigger can be made");
 }
 
 fn event(name: &str) -> Event {
