@@ -79,4 +79,22 @@ mod tests {
             connection.execute("DELETE FROM t", []).unwrap();
         }
     }
+
+    #[test]
+    fn what_a_failed_insert_leaves_goes_with_a_savepoint_and_with_the_transaction() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (a INTEGER UNIQUE)").unwrap();
+        let count = || connection.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0)).unwrap();
+        let insert = Insert::new("t", "a");
+        let fails = |rows: &[i64]| insert.run(&connection, rows, |n| [(*n).into()]).is_err();
+        connection.execute_batch("BEGIN; SAVEPOINT one").unwrap();
+        assert!(fails(&[1, 2, 3, 1]));
+        assert_eq!(count(), 3);
+        connection.execute_batch("ROLLBACK TO one; RELEASE one").unwrap();
+        assert_eq!(count(), 0);
+        assert!(fails(&[4, 5, 4, 6]));
+        assert_eq!(count(), 2);
+        connection.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(count(), 0);
+    }
 }

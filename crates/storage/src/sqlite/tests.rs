@@ -357,10 +357,10 @@ fn record(status: u8, version: u64) -> Record {
     Record { id: id(), version, created: Timestamp(1), updated: Timestamp(1), keys, body }
 }
 
-/// From now on an event of the name `trap` fails in the database.
+/// From now on an event of the name `trap` fails in the database, which keeps the rows that came before it in its statement.
 fn trap(connection: &Connection) {
     let trigger = "CREATE TRIGGER trap BEFORE INSERT ON events WHEN NEW.name = 'trap'
-                   BEGIN SELECT raise(ABORT, 'trapped'); END";
+                   BEGIN SELECT raise(FAIL, 'trapped'); END";
     connection.execute_batch(trigger).expect("a trigger can be made");
 }
 
