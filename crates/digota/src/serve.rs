@@ -64,7 +64,7 @@ fn at_once() -> ! {
     std::process::exit(1)
 }
 
-/// The runtime that servers run on: a worker per core.
+/// The runtime that servers run on, but for their connections: a worker per core.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.enable_all().on_thread_park(digota_heap::at_rest).build().context("cannot start threads")
@@ -142,7 +142,7 @@ impl Running {
         };
         let node_id = shop.node();
         let janitor = tokio::spawn(look_after(shop, stop.clone()));
-        tokio::spawn(rest::give_back(Arc::clone(&crowd), stop.clone()));
+        tokio::spawn(rest::give_back(Arc::clone(&crowd), listening.threads().clone(), stop.clone()));
         tracing::info!(%address, node = %node_id, version = env!("CARGO_PKG_VERSION"), "serving");
         Ok(Running {
             address,
@@ -172,8 +172,12 @@ impl Running {
                 "calls were still under way; what they left unfinished is finished at the next start"
             );
         }
+        let threads = self.listening.threads().clone();
         drop(self.listening);
-        self.janitor.await.context("the janitor ended badly")?;
+        let looked_after = self.janitor.await;
+        // Last: whoever came first to a gateway has on its thread what moves the bytes of all.
+        threads.end().await;
+        looked_after.context("the janitor ended badly")?;
         tracing::info!("stopped");
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,13 +14,14 @@ use http::{Extensions, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::Service;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
 use super::Shared;
 use super::metered::Metered;
 use super::registry::Place;
+use super::together::{Entrance, Together};
 use crate::config;
 use crate::tls::{Io, Peer};
 
@@ -30,9 +31,9 @@ const FRAME_BYTES_MAX: u32 = 16 * 1024;
 /// What is kept of one reply that the client does not take.
 const UNSENT_BYTES_MAX: usize = 64 * 1024;
 
-/// How HTTP/2 is spoken on every connection.
-pub(super) fn http2(limits: &config::Limits) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+/// How HTTP/2 is spoken on a connection, and where its calls run.
+fn http2(limits: &config::Limits, calls: Entrance) -> http2::Builder<Entrance> {
+    let mut builder = http2::Builder::new(calls);
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.calls_per_connection_max)
@@ -50,7 +51,7 @@ pub(super) fn http2(limits: &config::Limits) -> http2::Builder<TokioExecutor> {
 
 impl Shared {
     /// Serves a connection that was just accepted, until it ends.
-    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, addr: SocketAddr, place: Place) {
+    pub(super) async fn serve(self: Arc<Self>, stream: net::TcpStream, addr: SocketAddr, place: Place) {
         let Some(io) = self.arrive(stream, addr).await else { return };
         let peer = io.peer().clone();
         let share = self.share(&peer);
@@ -61,18 +62,22 @@ impl Shared {
         place.arrived(Arc::clone(&line), Arc::clone(&begun));
         let gate = self.gate.layer(self.services.clone(), Arc::clone(&line));
         let calls = Calls { gate, peer, line: Arc::clone(&line) };
-        let connection = self.http2.serve_connection(TokioIo::new(Metered::new(io, begun)), calls);
-        if let Err(error) = until_left(connection, &line).await {
+        let (io, together) = (TokioIo::new(Metered::new(io, begun)), Together::default());
+        let connection = http2(&self.limits, together.entrance()).serve_connection(io, calls);
+        if let Err(error) = until_left(connection, together, &line).await {
             tracing::debug!(peer = %addr, %error, "connection lost");
         }
     }
 
     /// Makes an accepted connection ready for HTTP/2.
-    async fn arrive(&self, stream: TcpStream, addr: SocketAddr) -> Option<Io> {
-        if let Err(error) = prepare(&stream, Duration::from_millis(self.limits.tcp_keepalive_ms)) {
-            tracing::debug!(peer = %addr, %error, "connection lost");
-            return None;
-        }
+    async fn arrive(&self, stream: net::TcpStream, addr: SocketAddr) -> Option<Io> {
+        let stream = match prepare(stream, Duration::from_millis(self.limits.tcp_keepalive_ms)) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::debug!(peer = %addr, %error, "connection lost");
+                return None;
+            }
+        };
         let Some(credentials) = &self.tls else { return Some(Io::plain(stream, addr)) };
         self.handshakes.shake(stream, addr, &credentials.load_full()).await
     }
@@ -90,21 +95,20 @@ impl Shared {
 }
 
 /// Nothing waits to be sent together, and a peer that vanished is noticed.
-fn prepare(stream: &TcpStream, keepalive: Duration) -> std::io::Result<()> {
+fn prepare(stream: net::TcpStream, keepalive: Duration) -> std::io::Result<TcpStream> {
     stream.set_nodelay(true)?;
     let seconds = |span: Duration| span.max(Duration::from_secs(1));
     let keepalive = TcpKeepalive::new().with_time(seconds(keepalive)).with_interval(seconds(keepalive / 6));
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    TcpStream::from_std(stream)
 }
 
 /// Serves until the other side goes, or until the line is asked to leave and its last call has ended.
-async fn until_left<E>(
-    connection: http2::Connection<TokioIo<Metered<Io>>, Calls, E>,
+async fn until_left(
+    connection: http2::Connection<TokioIo<Metered<Io>>, Calls, Entrance>,
+    mut together: Together,
     line: &Line,
-) -> hyper::Result<()>
-where
-    E: Clone + hyper::rt::bounds::Http2ServerConnExec<<Calls as Service<Request<Incoming>>>::Future, Reply>,
-{
+) -> hyper::Result<()> {
     let mut connection = pin!(connection);
     let mut told = false;
     poll_fn(|context| {
@@ -112,7 +116,9 @@ where
             told = true;
             connection.as_mut().graceful_shutdown();
         }
-        connection.as_mut().poll(context)
+        let ended = connection.as_mut().poll(context);
+        together.poll(context);
+        ended
     })
     .await
 }

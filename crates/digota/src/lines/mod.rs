@@ -1,31 +1,32 @@
 //! Connections: how they come in, how long they may do nothing, and how they end.
 //!
-//! `accept` takes them, `registry` gives each a place, `connection` shakes hands and serves it, `warden` ends those that stand
-//! about. What calls may keep busy is the edge's business.
+//! `accept` takes them, `registry` gives each a place on one of the `threads`, `connection` shakes hands and serves it with its
+//! calls `together`, `warden` ends those that stand about. What calls may keep busy is the edge's business.
 
 mod accept;
 mod connection;
 mod files;
 mod metered;
 mod registry;
+mod threads;
+mod together;
 mod warden;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use digota_grpc::Services;
 use digota_grpc::gate::{Doors, GateLayer};
-use hyper::server::conn::http2;
-use hyper_util::rt::TokioExecutor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
 pub(crate) use accept::bind;
 
 pub(crate) use self::registry::Lines;
+pub(crate) use self::threads::Threads;
 
 use self::registry::Admitted;
 use self::warden::Patience;
@@ -53,7 +54,6 @@ struct Shared {
     tls: Option<Arc<ArcSwap<Credentials>>>,
     limits: config::Limits,
     handshakes: Handshakes,
-    http2: http2::Builder<TokioExecutor>,
     patience: Patience,
     lines: Arc<Lines>,
     unwanted: Arc<Unwanted>,
@@ -64,6 +64,7 @@ pub(crate) struct Listening {
     /// The address that was bound, with the port that the system chose for port 0.
     pub(crate) address: SocketAddr,
     lines: Arc<Lines>,
+    threads: Threads,
     accepting: AbortHandle,
     walking: AbortHandle,
 }
@@ -72,7 +73,8 @@ impl Listening {
     /// Takes connections from now on.
     pub(crate) fn start(socket: TcpListener, front: Front, limits: config::Limits) -> io::Result<Listening> {
         let address = socket.local_addr()?;
-        let lines = Lines::new(files::connections(limits.connections_max));
+        let threads = Threads::start()?;
+        let lines = Lines::new(files::connections(limits.connections_max), threads.clone());
         let Front { gate, services, doors, tls } = front;
         let unwanted = Arc::new(Unwanted::default());
         let time = Duration::from_millis(limits.handshake_timeout_ms);
@@ -82,7 +84,6 @@ impl Listening {
             doors,
             tls,
             handshakes: Handshakes::new(limits.handshakes_max, time, Arc::clone(&unwanted)),
-            http2: connection::http2(&limits),
             patience: Patience::new(&limits),
             lines: Arc::clone(&lines),
             unwanted,
@@ -91,12 +92,17 @@ impl Listening {
         let walking = tokio::spawn(warden::walk(Arc::clone(&shared))).abort_handle();
         let take = move |stream, peer| take(&shared, stream, peer);
         let accepting = tokio::spawn(accept::accept_all(socket, take)).abort_handle();
-        Ok(Listening { address, lines, accepting, walking })
+        Ok(Listening { address, lines, threads, accepting, walking })
     }
 
     /// All open connections.
     pub(crate) fn lines(&self) -> Arc<Lines> {
         Arc::clone(&self.lines)
+    }
+
+    /// The threads that serve them.
+    pub(crate) fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     /// Takes no more connections, frees the port, and asks those that are there to end in good order.
@@ -121,6 +127,11 @@ impl Drop for Listening {
 
 /// Gives an accepted connection its place.
 fn take(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+    // It is woken on the thread that serves it, not on this one.
+    let stream: net::TcpStream = match stream.into_std() {
+        Ok(stream) => stream,
+        Err(error) => return tracing::debug!(%peer, %error, "connection lost"),
+    };
     match shared.lines.admit(peer, |place| Arc::clone(shared).serve(stream, peer, place)) {
         Admitted::Yes => {}
         Admitted::InPlaceOf(oldest) => {

@@ -11,9 +11,12 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::threads::Threads;
+
 /// All open connections.
 pub(crate) struct Lines {
     max: usize,
+    threads: Threads,
     tasks: TaskTracker,
     open: Mutex<Open>,
 }
@@ -56,11 +59,11 @@ pub(super) enum Admitted {
 }
 
 impl Lines {
-    pub(crate) fn new(max: usize) -> Arc<Lines> {
-        Arc::new(Lines { max, tasks: TaskTracker::new(), open: Mutex::default() })
+    pub(crate) fn new(max: usize, threads: Threads) -> Arc<Lines> {
+        Arc::new(Lines { max, threads, tasks: TaskTracker::new(), open: Mutex::default() })
     }
 
-    /// Gives a connection a place and runs what it is for. Where there is none left, whoever has not finished arriving makes
+    /// Gives a connection a place and a thread, and runs what it is for. Where there is none left, whoever has not finished arriving makes
     /// room, the oldest first: silence can't keep others out.
     pub(super) fn admit<F: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
@@ -78,7 +81,7 @@ impl Lines {
         open.next += 1;
         let place = Place { id, lines: Arc::clone(self) };
         // Under the lock: the task can't be done with its place before it has it.
-        let task = self.tasks.spawn(run(place)).abort_handle();
+        let task = self.tasks.spawn_on(run(place), self.threads.idlest()).abort_handle();
         open.arriving.insert(id, Entry { peer, task });
         admitted
     }
@@ -201,7 +204,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_not_arrived_makes_room_the_oldest_first() {
-        let lines = Lines::new(2);
+        let lines = Lines::new(2, Threads::start().unwrap());
         assert_eq!(lines.admit(peer(1), silence), Admitted::Yes);
         assert_eq!(lines.admit(peer(2), silence), Admitted::Yes);
         assert_eq!(lines.admit(peer(3), silence), Admitted::InPlaceOf(peer(1)));
@@ -213,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_arrived_keeps_its_place_until_it_goes() {
-        let lines = Lines::new(1);
+        let lines = Lines::new(1, Threads::start().unwrap());
         let (go, gone) = tokio::sync::oneshot::channel::<()>();
         let (say, said) = tokio::sync::oneshot::channel();
         let share = Crowd::new(Limits::default(), Arc::new(SystemClock)).anybodys_share();
