@@ -19,6 +19,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
 use super::Shared;
+use super::gathered::Gathered;
 use super::metered::Metered;
 use super::registry::Place;
 use super::together::{Entrance, Together};
@@ -62,9 +63,10 @@ impl Shared {
         place.arrived(Arc::clone(&line), Arc::clone(&begun));
         let gate = self.gate.layer(self.services.clone(), Arc::clone(&line));
         let calls = Calls { gate, peer, line: Arc::clone(&line) };
-        let (io, together) = (TokioIo::new(Metered::new(io, begun)), Together::default());
+        let (out, together) = (Gathered::new(Metered::new(io, begun)), Together::default());
+        let io = TokioIo::new(out.clone());
         let connection = http2(&self.limits, together.entrance()).serve_connection(io, calls);
-        if let Err(error) = until_left(connection, together, &line).await {
+        if let Err(error) = until_left(connection, together, out, &line).await {
             tracing::debug!(peer = %addr, %error, "connection lost");
         }
     }
@@ -105,19 +107,26 @@ fn prepare(stream: net::TcpStream, keepalive: Duration) -> std::io::Result<TcpSt
 
 /// Serves until the other side goes, or until the line is asked to leave and its last call has ended.
 async fn until_left(
-    connection: http2::Connection<TokioIo<Metered<Io>>, Calls, Entrance>,
+    connection: http2::Connection<TokioIo<Gathered<Metered<Io>>>, Calls, Entrance>,
     mut together: Together,
+    out: Gathered<Metered<Io>>,
     line: &Line,
 ) -> hyper::Result<()> {
     let mut connection = pin!(connection);
-    let mut told = false;
+    let (mut told, mut held) = (false, false);
     poll_fn(|context| {
         if !told && line.poll_leaving(context).is_ready() {
             told = true;
             connection.as_mut().graceful_shutdown();
         }
         let ended = connection.as_mut().poll(context);
-        together.poll(context);
+        // A reply that is there now is written in the next turn: what there is before it goes with it.
+        held = together.poll(context) && !held;
+        if held {
+            context.waker().wake_by_ref()
+        } else {
+            out.poll_send(context)
+        }
         ended
     })
     .await

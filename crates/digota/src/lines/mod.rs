@@ -6,6 +6,7 @@
 mod accept;
 mod connection;
 mod files;
+mod gathered;
 mod metered;
 mod registry;
 mod threads;

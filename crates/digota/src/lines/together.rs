@@ -33,14 +33,17 @@ impl Together {
         Entrance(Arc::downgrade(&self.coming))
     }
 
-    /// Takes each call as far as it goes now. One that has something for the connection wakes it.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) {
+    /// Takes each call as far as it goes now, and says whether one has ended. One that has something for the connection wakes it.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> bool {
+        let mut has_one_ended = false;
         loop {
             let coming = mem::take(&mut *lock(&self.coming));
             self.calls.extend(coming);
-            while let Poll::Ready(Some(())) = self.calls.poll_next_unpin(context) {}
+            while let Poll::Ready(Some(())) = self.calls.poll_next_unpin(context) {
+                has_one_ended = true;
+            }
             if lock(&self.coming).is_empty() {
-                return;
+                return has_one_ended;
             }
         }
     }

@@ -11,7 +11,6 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
-use super::gathered::Gathered;
 use super::proof::Proof;
 
 /// Who is at the other end; in the extensions of every request of the connection.
@@ -26,7 +25,7 @@ pub(crate) struct Peer {
 /// A connection ready for HTTP/2.
 #[derive(Debug)]
 pub(crate) struct Io {
-    stream: Gathered<Stream>,
+    stream: Stream,
     peer: Peer,
 }
 
@@ -35,12 +34,12 @@ type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 impl Io {
     /// Without TLS.
     pub(crate) fn plain(stream: TcpStream, addr: SocketAddr) -> Self {
-        Self { stream: Gathered::new(Either::Left(stream)), peer: Peer { addr, proof: None } }
+        Self { stream: Either::Left(stream), peer: Peer { addr, proof: None } }
     }
 
     pub(super) fn tls(stream: TlsStream<TcpStream>, addr: SocketAddr, proof: Proof) -> Self {
         let peer = Peer { addr, proof: Some(Arc::new(proof)) };
-        Self { stream: Gathered::new(Either::Right(Box::new(stream))), peer }
+        Self { stream: Either::Right(Box::new(stream)), peer }
     }
 
     /// Who is at the other end.
@@ -66,18 +65,6 @@ impl AsyncWrite for Io {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

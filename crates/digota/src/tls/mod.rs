@@ -9,7 +9,6 @@ mod connection;
 mod credentials;
 mod error;
 mod fingerprint;
-mod gathered;
 mod handshake;
 mod issuer;
 mod leaf;
