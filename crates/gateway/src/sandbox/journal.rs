@@ -16,12 +16,31 @@ use super::entry::Entry;
 /// The most jobs of one write.
 const GROUP_MAX: usize = 1024;
 
+/// How much memory is taken at once for the record, in bytes, and how much of it a line may need.
+const PIECE: usize = 64 * 1024;
+const LINE: usize = 1024;
+
 /// The record, for appending and reading back.
 pub(crate) enum Journal {
     /// Gone with the process.
-    Memory(Mutex<Vec<u8>>),
+    Memory(Mutex<Pieces>),
     /// Kept.
     File(Writer),
+}
+
+/// Whole lines in memory, in pieces: one that held all would be copied whenever it has to grow, while everybody waits.
+#[derive(Default)]
+pub(crate) struct Pieces(Vec<Vec<u8>>);
+
+impl Pieces {
+    /// Where the next line goes.
+    fn end(&mut self) -> &mut Vec<u8> {
+        if self.0.last().is_none_or(|last| last.len() + LINE > last.capacity()) {
+            self.0.push(Vec::with_capacity(PIECE));
+        }
+        let last = self.0.len() - 1;
+        &mut self.0[last]
+    }
 }
 
 /// The thread that writes, and the way to it.
@@ -75,7 +94,7 @@ impl Journal {
         match self {
             Journal::Memory(text) => {
                 let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
-                entries.iter().for_each(|entry| entry.write_line(&mut text));
+                entries.iter().for_each(|entry| entry.write_line(text.end()));
                 Ticket(None)
             }
             Journal::File(writer) => {
@@ -92,7 +111,7 @@ impl Journal {
     /// Everything that was durable a moment ago: whole lines.
     pub(crate) async fn text(&self) -> io::Result<Vec<u8>> {
         match self {
-            Journal::Memory(text) => Ok(text.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+            Journal::Memory(text) => Ok(text.lock().unwrap_or_else(PoisonError::into_inner).0.concat()),
             Journal::File(writer) => {
                 let mut text = tokio::fs::read(&writer.path).await?;
                 text.truncate(whole_lines(&text));
@@ -156,4 +175,22 @@ fn write(file: &mut File, inbox: &mpsc::Receiver<Job>, fsync: bool) {
 fn write_group(file: &mut File, text: &[u8], fsync: bool) -> io::Result<()> {
     file.write_all(text)?;
     if fsync { file.sync_data() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_in_pieces_are_whole_and_in_order_whatever_their_length() {
+        let mut pieces = Pieces::default();
+        let mut all = Vec::new();
+        for length in (0..2000).chain([LINE, PIECE, 2 * PIECE, 1]) {
+            let line = vec![b'a' + u8::try_from(length % 26).unwrap(); length];
+            pieces.end().extend_from_slice(&line);
+            all.extend(line);
+        }
+        assert!(pieces.0.len() > 20, "{} pieces", pieces.0.len());
+        assert_eq!(pieces.0.concat(), all);
+    }
 }

@@ -48,7 +48,8 @@ pub(crate) struct Spans {
 
 /// Everything that the sandbox knows: the sum of its entries.
 pub(crate) struct State {
-    attempts: HashMap<Uuid, Attempt>,
+    /// Each at a place of its own: a map that grows moves what it holds, while everybody waits.
+    attempts: HashMap<Uuid, Box<Attempt>>,
     keys: HashMap<String, Uuid>,
     /// Attempts that were made impossible before they came.
     impossible: HashSet<Uuid>,
@@ -94,7 +95,8 @@ impl State {
     pub(crate) fn settle_due(&mut self, now: Timestamp) -> Vec<Entry> {
         let mut entries = Vec::new();
         while let Some((_, attempt)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
-            let verdict = self.attempts.get(&attempt).map_or(Verdict::of(Status::Canceled), Attempt::at_its_due);
+            let known = self.attempts.get(&attempt);
+            let verdict = known.map_or(Verdict::of(Status::Canceled), |known| known.at_its_due());
             entries.push(self.end(now, attempt, Event::Settle, verdict));
         }
         entries
@@ -187,7 +189,7 @@ impl State {
         };
         self.due.extend(entry.due.map(|due| (due, entry.attempt)));
         self.keys.insert(entry.key.clone(), entry.attempt);
-        self.attempts.insert(entry.attempt, attempt);
+        self.attempts.insert(entry.attempt, Box::new(attempt));
         Ok(())
     }
 
