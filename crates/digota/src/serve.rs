@@ -1,6 +1,7 @@
 //! Serving: open the shop, listen, look after unfinished payments, and end in good order.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,10 +65,13 @@ fn at_once() -> ! {
     std::process::exit(1)
 }
 
-/// The runtime that servers run on, but for their connections: a worker per core.
+/// The runtime that servers run on. Their connections have [threads](crate::lines::Threads) of their own, one per core: what is left is
+/// done by half as many.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.enable_all().on_thread_park(digota_heap::at_rest).build().context("cannot start threads")
+    builder.worker_threads(cores.div_ceil(2)).enable_all().on_thread_park(digota_heap::at_rest);
+    builder.build().context("cannot start threads")
 }
 
 /// The ways in which a person or a supervisor says stop.
