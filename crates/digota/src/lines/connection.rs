@@ -120,7 +120,7 @@ async fn until_left(
             connection.as_mut().graceful_shutdown();
         }
         let ended = connection.as_mut().poll(context);
-        // A reply that is there now is written in the next turn: what there is before it goes with it.
+        // What a call that has just ended has to say is written in the next turn: what waits already is sent with it, once.
         held = together.poll(context) && !held;
         if held {
             context.waker().wake_by_ref()

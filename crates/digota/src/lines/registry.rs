@@ -63,8 +63,8 @@ impl Lines {
         Arc::new(Lines { max, threads, tasks: TaskTracker::new(), open: Mutex::default() })
     }
 
-    /// Gives a connection a place and a thread, and runs what it is for. Where there is none left, whoever has not finished arriving makes
-    /// room, the oldest first: silence can't keep others out.
+    /// Gives a connection a place and a thread, and runs what it is for. Where there is no place left, whoever has not finished
+    /// arriving makes room, the oldest first: silence can't keep others out.
     pub(super) fn admit<F: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
         peer: SocketAddr,
