@@ -10,6 +10,7 @@ mod busy;
 mod condition;
 mod counter;
 mod ledger;
+mod recent;
 
 /// Lists the adapters: a module each, picked by the name that the configuration has for it.
 macro_rules! adapters {

@@ -5,7 +5,7 @@
 //! - `writer`: one task commits in groups; `load` locks and reads what they speak of into a `state`, `judge` says on it
 //!   what is refused, `flush` writes what changed.
 //! - `read`, `point`, `gather`, `list`, `path`: reads; those of a moment that ask for the like share a statement.
-//! - `recent`: SKUs and products that need not be read again, because the commit checks them.
+//! - `mentioned`: SKUs and products that were read are remembered (`crate::recent`) for batches that check them.
 //! - `upkeep`: how unknown commits ended, and what is forgotten.
 //! - `table`, `error`: rows and errors.
 //!
@@ -23,6 +23,7 @@ use digota_core::stock::{Movement, Stock};
 use digota_core::time::Timestamp;
 use uuid::Uuid;
 
+use crate::recent::{self, Recent};
 use crate::{Config, Look, Schema};
 
 mod address;
@@ -33,11 +34,11 @@ mod judge;
 mod link;
 mod list;
 mod load;
+mod mentioned;
 mod migrate;
 mod path;
 mod point;
 mod read;
-mod recent;
 mod session;
 mod state;
 mod table;
@@ -47,10 +48,10 @@ mod writer;
 
 pub use error::OpenError;
 use link::Server;
+use mentioned::Mentioned;
 use migrate::Names;
 use point::Desk;
 use read::Readers;
-use recent::{Mentioned, Recent};
 use session::{Call, Session};
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -135,14 +136,13 @@ impl Store for Postgres {
         if !recent::is_kept(kind) {
             return Ok(Remembered::each(self.get(kind, ids).await?));
         }
-        match self.recent.known(kind, ids) {
-            Ok(known) => Ok(known),
-            Err(turn) => {
-                let read = Remembered::each(self.get(kind, ids).await?);
-                self.recent.keep(turn, read.iter().flatten());
-                Ok(read)
-            }
+        let (known, turn) = self.recent.known(kind, ids);
+        if let Some(known) = known {
+            return Ok(known);
         }
+        let read = Remembered::each(self.get(kind, ids).await?);
+        self.recent.keep(turn, read.iter().flatten());
+        Ok(read)
     }
 
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {

@@ -6,7 +6,8 @@
 //!   again, `checkpoint` keeps the log short.
 //! - `read`, `point`, `list`, `path`: short reads run where they are asked for, long ones on threads of their own. `look`
 //!   reads what there is to know before opening.
-//! - `recent`: SKUs and products that need not be read again.
+//! - SKUs and products that were read are remembered (`crate::recent`), and are never older than the file: its only writer
+//!   takes out what a commit changes before that can be seen.
 //! - `copy`: a copy of a shop that is being used.
 //! - `table`, `counter`, `error`: rows, totals and errors.
 //!
@@ -26,6 +27,7 @@ use digota_core::stock::{Movement, Stock};
 use digota_core::time::Timestamp;
 use uuid::Uuid;
 
+use crate::recent::{self, Recent};
 use crate::{Config, Look, Schema};
 
 mod apply;
@@ -45,7 +47,6 @@ mod migrate;
 mod path;
 mod point;
 mod read;
-mod recent;
 mod rows;
 mod table;
 #[cfg(test)]
@@ -58,7 +59,6 @@ pub use copy::{Progress, copy};
 pub use error::OpenError;
 use file::{Hold, Identity};
 use read::Readers;
-use recent::Recent;
 use writer::{Done, Loop, Stopped, Work, Writer};
 
 /// A shop in an SQLite file. Dropping it finishes what was begun and closes the file.

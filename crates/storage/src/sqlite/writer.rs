@@ -20,9 +20,9 @@ use super::error::{Fault, explain, failed, is_harmless_at_commit, is_of_one_batc
 use super::file::Identity;
 use super::group::Group;
 use super::known::Known;
-use super::recent::Recent;
 use super::rows::Rows;
 use crate::busy::Busy;
+use crate::recent::{Recent, changed};
 
 /// The most pieces of work that wait; more are turned away at once.
 const QUEUE_MAX: usize = 4096;
@@ -206,7 +206,7 @@ impl Loop {
             failed(&error)
         })?;
         let recent = Arc::clone(&self.recent);
-        let changing = recent.begin(group.iter().flat_map(|job| job.work.writes()));
+        let changing = recent.forget(group.iter().flat_map(|job| job.work.writes()).filter_map(changed));
         self.commit()?;
         drop(changing);
         Ok(done)
