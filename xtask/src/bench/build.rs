@@ -1,29 +1,33 @@
 //! The programs that a measurement takes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
 use crate::repo;
 
 /// The executables.
-pub(super) struct Programs {
+pub(crate) struct Programs {
     /// The server.
-    pub(super) digota: PathBuf,
+    pub(crate) digota: PathBuf,
     /// The load generator, which is the bare server too.
-    pub(super) load: PathBuf,
+    pub(crate) load: PathBuf,
 }
 
 impl Programs {
-    /// Builds both with the same profile.
-    pub(super) fn build(profile: &str) -> Result<Self> {
+    /// Builds both with the same profile; with a server that there is, only the load generator.
+    pub(crate) fn build(profile: &str, digota: Option<&Path>) -> Result<Self> {
         println!("building with the profile {profile}");
         let mut cargo = repo::cargo();
-        cargo.args(["build", "--profile", profile, "--package", "digota", "--package", "digota-load"]);
+        cargo.args(["build", "--profile", profile, "--package", "digota-load"]);
+        if digota.is_none() {
+            cargo.args(["--package", "digota"]);
+        }
         if !cargo.status()?.success() {
             bail!("the server and the load generator do not build");
         }
         let folder = repo::target().join(profile);
-        Ok(Self { digota: folder.join("digota"), load: folder.join("digota-load") })
+        let digota = digota.map_or_else(|| folder.join("digota"), Path::to_owned);
+        Ok(Self { digota, load: folder.join("digota-load") })
     }
 }

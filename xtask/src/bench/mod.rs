@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -18,14 +19,17 @@ mod load;
 mod pgbench;
 mod plan;
 mod quiet;
+mod rehearsal;
 mod report;
 mod servers;
 mod stage;
 
-use build::Programs;
+pub(crate) use build::Programs;
 use database::{Database, Lazy};
 use load::{Load, Measured};
-use plan::{Baseline, PLAN, Plan, Rounds, Storage};
+pub(crate) use plan::Storage;
+use plan::{Baseline, PLAN, Plan, Rounds};
+pub(crate) use rehearsal::rehearse;
 use report::{Report, Row};
 use servers::Server;
 use stage::Stage;
@@ -35,7 +39,7 @@ use crate::repo;
 /// How long to measure, and what to make of it.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Short rounds of the release build, instead of long ones of the build that is shipped.
+    /// Short rounds of the release build, instead of long ones of the profile `dist`.
     #[arg(long)]
     quick: bool,
     /// Fail where a floor does not hold; with CI set, also where something can't be measured.
@@ -47,6 +51,9 @@ pub(crate) struct Options {
     /// Measure only on this storage. PostgreSQL is started for it, if it is on this machine.
     #[arg(long)]
     storage: Option<Storage>,
+    /// Measure this server instead of the one that is built, such as the one of `cargo xtask dist`.
+    #[arg(long, value_name = "PATH")]
+    digota: Option<PathBuf>,
 }
 
 impl Options {
@@ -62,10 +69,16 @@ impl Options {
 pub(crate) fn run(options: &Options) -> Result<bool> {
     let (profile, rounds) = if options.quick { ("release", Rounds::QUICK) } else { ("dist", Rounds::FULL) };
     let plans: Vec<&Plan> = PLAN.iter().filter(|plan| options.want(plan)).collect();
-    let programs = Programs::build(profile)?;
+    let programs = Programs::build(profile, options.digota.as_deref())?;
     let stage = Stage::set(&programs)?;
     let bare = Server::bare(&programs, &stage)?;
     let mut report = Report::new(profile);
+    report.notes.extend(options.digota.iter().map(|path| {
+        format!(
+            "server: {}, beside a bare one of the profile {profile}: floors are not meant for it",
+            path.display()
+        )
+    }));
     let postgres = Lazy::new(Postgres::start_durable);
     for (index, plan) in plans.into_iter().enumerate() {
         let database = match Database::of_row(index, plan, &stage, &postgres) {

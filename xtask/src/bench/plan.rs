@@ -28,7 +28,7 @@ pub(super) struct Plan {
 /// Where the shop is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Storage {
+pub(crate) enum Storage {
     Sqlite,
     Postgresql,
 }
@@ -89,6 +89,8 @@ pub(super) struct Rounds {
 
 impl Rounds {
     pub(super) const QUICK: Self = Self { count: 3, time_ms: 1500, warmup_ms: 300 };
+    /// Enough for every way to be taken often.
+    pub(super) const REHEARSAL: Self = Self { count: 1, time_ms: 3000, warmup_ms: 300 };
     pub(super) const FULL: Self = Self { count: 5, time_ms: 4000, warmup_ms: 1000 };
 }
 

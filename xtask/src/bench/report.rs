@@ -17,7 +17,8 @@ pub(super) struct Report {
     pub(super) rows: Vec<Row>,
     /// What could not be measured, and why.
     pub(super) missing: BTreeSet<String>,
-    notes: Vec<String>,
+    /// What to know about the figures.
+    pub(super) notes: Vec<String>,
 }
 
 const NOTES: &[&str] = &[
