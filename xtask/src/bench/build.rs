@@ -17,6 +17,9 @@ pub(crate) struct Programs {
 impl Programs {
     /// Builds both with the same profile; with a server that there is, only the load generator.
     pub(crate) fn build(profile: &str, digota: Option<&Path>) -> Result<Self> {
+        if let Some(missing) = digota.filter(|path| !path.is_file()) {
+            bail!("there is no server at {}; cargo xtask dist builds one", missing.display());
+        }
         println!("building with the profile {profile}");
         let mut cargo = repo::cargo();
         cargo.args(["build", "--profile", profile, "--package", "digota-load"]);
