@@ -65,6 +65,7 @@ fn one_key_per_attempt(journal: &[Entry], found: &mut Found) {
 fn one_attempt_at_a_time(journal: &[Entry], found: &mut Found) {
     let mut orders: BTreeMap<Uuid, Uuid> = BTreeMap::new();
     let mut open: BTreeMap<Uuid, BTreeSet<Uuid>> = BTreeMap::new();
+    let mut ended: BTreeMap<Uuid, &str> = BTreeMap::new();
     for entry in journal {
         if let Some(order) = entry.order() {
             orders.insert(entry.attempt, order);
@@ -74,8 +75,8 @@ fn one_attempt_at_a_time(journal: &[Entry], found: &mut Found) {
         if entry.is_open() {
             open.insert(entry.attempt);
         }
-        // What was made impossible before begins nothing, however late it comes.
-        if entry.status == "canceled" {
+        // What was made impossible, or has ended and is answered the same again, begins nothing, however late it comes.
+        if entry.status == "canceled" || ended.get(&entry.attempt) == Some(&entry.status.as_str()) {
             open.remove(&entry.attempt);
             continue;
         }
@@ -87,6 +88,7 @@ fn one_attempt_at_a_time(journal: &[Entry], found: &mut Found) {
         );
         if !entry.is_open() {
             open.remove(&entry.attempt);
+            ended.insert(entry.attempt, &entry.status);
         }
     }
 }
@@ -104,6 +106,48 @@ fn ended_for_good(journal: &[Entry], found: &mut Found) {
         );
         if matches!(entry.status.as_str(), "declined" | "canceled") {
             ended.insert(entry.attempt, &entry.status);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Uuid = Uuid::from_u128(1);
+    const SECOND: Uuid = Uuid::from_u128(2);
+    const UNDER_WAY: (Uuid, &str) = (SECOND, "requires_action");
+
+    /// How often the rule is broken by attempts for one order that came to the gateway like this.
+    fn breaches(came: &[(Uuid, &str)]) -> usize {
+        let statement = format!("Order {}", Uuid::from_u128(9));
+        let entry = |(attempt, status): &(Uuid, &str)| Entry {
+            attempt: *attempt,
+            status: (*status).to_owned(),
+            statement: statement.clone(),
+            ..Entry::default()
+        };
+        let journal: Vec<_> = came.iter().map(entry).collect();
+        let mut found = Found::default();
+        one_attempt_at_a_time(&journal, &mut found);
+        found.0.len()
+    }
+
+    #[test]
+    fn what_has_ended_begins_nothing_when_a_copy_of_it_comes_late() {
+        for ended in ["declined", "canceled"] {
+            assert_eq!(breaches(&[(FIRST, ended), UNDER_WAY, (FIRST, ended), (SECOND, "succeeded")]), 0);
+        }
+        assert_eq!(breaches(&[UNDER_WAY, (FIRST, "canceled")]), 0);
+    }
+
+    #[test]
+    fn whatever_begins_while_another_is_under_way_is_named() {
+        for status in ["pending", "requires_action", "declined", "authorized", "succeeded"] {
+            assert_eq!(breaches(&[UNDER_WAY, (FIRST, status)]), 1, "{status}");
+        }
+        for other in ["pending", "succeeded"] {
+            assert_eq!(breaches(&[(FIRST, "declined"), UNDER_WAY, (FIRST, other)]), 1, "{other}");
         }
     }
 }
