@@ -80,15 +80,36 @@ fn nobody_s(case: &Case<'_>, known: &BTreeSet<Uuid>, found: &mut Found) {
         if taken == 0 {
             continue;
         }
-        let owner = untold.iter().position(|amount| *amount >= taken);
         found.insist(
-            owner.is_some(),
+            take_smallest(&mut untold, taken),
             ASKED,
             || format!("charge {id}"),
             || format!("{taken} was taken for nobody"),
         );
-        if let Some(owner) = owner {
-            untold.swap_remove(owner);
+    }
+}
+
+/// Takes out the smallest of these that is enough, if one is: a larger one may be the only one that is enough for another.
+fn take_smallest(amounts: &mut Vec<i64>, least: i64) -> bool {
+    let enough = (0..amounts.len()).filter(|at| amounts[*at] >= least);
+    enough.min_by_key(|at| amounts[*at]).map(|at| amounts.swap_remove(at)).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_charges_that_were_never_answered_both_find_who_asked_for_them() {
+        for taken in [[2221, 4120], [4120, 2221]] {
+            let mut asked = vec![4120, 2221];
+            assert!(taken.iter().all(|taken| take_smallest(&mut asked, *taken)));
         }
+    }
+
+    #[test]
+    fn a_charge_that_nobody_asked_for_finds_nobody() {
+        assert!(!take_smallest(&mut vec![2221, 4120], 4121));
+        assert!(!take_smallest(&mut vec![], 1));
     }
 }
